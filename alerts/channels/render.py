@@ -1,0 +1,304 @@
+"""Letters become messages, whatever the templates do.
+
+A template is looked for as <folder>/<channel>/<language>/<name>.txt.j2, local folders before the shipped one. A letter about
+one alert uses its rule's template, one about several uses `_group`. Where that is missing or fails, `_fallback` words it, and
+where that fails too, this module does: a bad template is reported in the message's `problem`, it never eats a notice.
+
+Templates are text that admins edit, so they run in a sandbox: no methods of values, no growth beyond bounds, undefined names
+are errors. An SMS template is given SmsLines, so there is no fact that it could give away. The HTML of an e-mail is its text
+with paragraphs and tables around it: the two cannot say different things.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateRuntimeError
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+
+from alerts.channels import text as words
+from alerts.core.letters import Letter, Line, Message, SmsLine, sms_line
+from alerts.core.rules import Text
+
+LANGUAGES = ("id", "en")
+CHANNELS = ("email", "sms")
+TEXT_MAX = 65_536  # characters of one rendered template
+LINES_MAX = 50  # alerts spelled out in one letter; the rest is counted
+RANGE_MAX = 100
+SMS_PARTS_MAX = 2
+FILTERS = (
+    "default",
+    "first",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "rejectattr",
+    "selectattr",
+    "sum",
+    "upper",
+)
+DRILL = {
+    "id": "LATIHAN. Pesan ini bagian dari uji coba; tidak ada kasus nyata dan tidak diperlukan tindakan lapangan.",
+    "en": "DRILL. This message is an exercise; there is no real case and nothing has to be done.",
+}
+TAGS = {
+    "id": {"drill": "LATIHAN", "withdrawn": "RALAT", "many": "RINGKASAN", "cases": "kasus", "highest": "tertinggi"},
+    "en": {"drill": "DRILL", "withdrawn": "CORRECTION", "many": "SUMMARY", "cases": "cases", "highest": "highest"},
+}
+PLAIN = {
+    "id": "Indikasi awal, perlu verifikasi; bukan penetapan pelanggaran. Data keliru? Gunakan menu Sanggah/Perbaikan Data.",
+    "en": "An early indication that needs verification, not a finding. Wrong data? Use the portal's contest/correct menu.",
+}
+PLAIN_SMS = {
+    "id": ("Kasus", "dan {} lainnya", "Rincian di portal."),
+    "en": ("Case", "and {} more", "Details in the portal."),
+}
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, which still lets `'a' * 10**9` and `'a'.ljust(10**9)` through; here neither passes."""
+
+    intercepted_binops = frozenset(("*", "**", "%"))
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        plain_value = isinstance(obj, str | int | float | date)
+        return not plain_value and super().is_safe_attribute(obj, attr, value)
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        small = all(isinstance(side, int | float) and abs(side) < 1_000_000 for side in (left, right))
+        if operator == "**" or not small:
+            raise SecurityError(f"'{operator}' works on numbers below a million only, and '**' not at all")
+        return super().call_binop(context, operator, left, right)
+
+
+def _range(*bounds: int) -> range:
+    numbers = range(*bounds)
+    if len(numbers) > RANGE_MAX:
+        raise SecurityError(f"range of {len(numbers)}; write {RANGE_MAX} or less")
+    return numbers
+
+
+def _environment(folders: Sequence[Path], channel: str, language: str) -> _Sandbox:
+    places = [place for folder in folders for place in (folder / channel / language, folder / channel)]
+    environment = _Sandbox(
+        loader=FileSystemLoader(places),
+        undefined=StrictUndefined,
+        autoescape=lambda name: bool(name) and ".html" in str(name),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    def speak(word: Callable[[Any, str], str]) -> Callable[[Any], str]:
+        return lambda value: word(value, language)
+
+    environment.globals = {"range": _range}
+    environment.filters = {name: environment.filters[name] for name in FILTERS} | {
+        "day": speak(words.day),
+        "moment": speak(words.moment),
+        "fact": speak(words.fact),
+        "severity": speak(lambda value, spoken: words.SEVERITIES[spoken][value]),
+        "short_day": words.short_day,
+    }
+    return environment
+
+
+class Templates:
+    """The templates of some folders; where two have the same template, the earlier folder wins."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self._environments = {(c, lang): _environment(folders, c, lang) for c in CHANNELS for lang in LANGUAGES}
+
+    def problems(self) -> tuple[str, ...]:
+        """Every template that cannot be parsed, as `channel/language/file:line: what is wrong`."""
+        found = (
+            _check(environment, name, f"{channel}/{language}")
+            for (channel, language), environment in self._environments.items()
+            for name in environment.list_templates(filter_func=lambda n: n.endswith(".j2") and "/" not in n)
+        )
+        return tuple(dict.fromkeys(problem for problem in found if problem))
+
+    def render(self, letter: Letter, address: str) -> Message:
+        """Words the letter. Never raises for what a template does; see Message.fallback and Message.problem."""
+        language = letter.language if letter.language in LANGUAGES else "id"
+        letter = _clean(msgspec.structs.replace(letter, language=language))
+        environment = self._environments[letter.channel, language]
+        write = _write_sms if letter.channel == "sms" else _write_email
+        own = letter.lines[0].template if len(letter.lines) == 1 else "_group"
+        problems: list[str] = []
+        for name in (own, "_fallback"):
+            try:
+                body = write(environment, f"{name}.txt.j2", letter)
+                break
+            except Exception as error:  # whatever a template did, the officer is told
+                missing = isinstance(error, TemplateNotFound) and error.name == f"{own}.txt.j2" and own != "_group"
+                problems += [] if missing else [f"{letter.channel}/{language}/{_explain(error, name)}"]
+        else:
+            name, body = "", _plain(letter)
+        page = ""
+        if letter.channel == "email":
+            try:
+                page = _page(environment, letter, body)
+            except Exception as error:
+                problems.append(f"email/{language}/{_explain(error, '_page')}")
+                page = f"<pre>{html.escape(body)}</pre>"
+        return Message(
+            notice=letter.notice,
+            channel=letter.channel,
+            address=address,
+            subject=subject(letter),
+            text=body,
+            html=page,
+            fallback=name != own,
+            problem="; ".join(problems),
+        )
+
+
+def subject(letter: Letter) -> str:
+    """`[Lapor Dini][TINGGI] JBI-26-004190 - Indikasi izin tinggal berakhir - Kab. Tanjung Jabung Barat`."""
+    tags, severities = TAGS[letter.language], words.SEVERITIES[letter.language]
+    withdrawn = all(line.change == "withdrawn" for line in letter.lines)
+    first, many = letter.lines[0], len(letter.lines) > 1
+    if many:
+        highest = severities[max(line.severity for line in letter.lines)]
+        marks = [tags["withdrawn"]] if withdrawn else [tags["many"]]
+        about = f"{len(letter.lines)} {tags['cases']}, {tags['highest']} {highest} - {letter.unit_name}"
+    else:
+        marks = [tags["withdrawn"] if withdrawn else severities[first.severity]]
+        about = f"{first.ref} - {_say(first.title, letter.language)} - {first.area_name}"
+    marks = ["Lapor Dini", *([tags["drill"]] if letter.drill else []), *marks]
+    return words.clean("".join(f"[{mark}]" for mark in marks) + f" {about}")
+
+
+def _say(title: Text, language: str) -> str:
+    return title.id if language == "id" else title.en
+
+
+def _clean(letter: Letter) -> Letter:
+    """The letter with every text from outside made into one harmless line."""
+
+    def line(raw: Line) -> Line:
+        return msgspec.structs.replace(
+            raw,
+            ref=words.clean(raw.ref, 40),
+            title=Text(words.clean(raw.title.id), words.clean(raw.title.en)),
+            area_name=words.clean(raw.area_name),
+            facts=tuple((words.clean(name), words.clean(value)) for name, value in raw.facts),
+            legal_basis=tuple(words.clean(basis) for basis in raw.legal_basis),
+        )
+
+    return msgspec.structs.replace(
+        letter,
+        unit_name=words.clean(letter.unit_name),
+        portal=words.clean(letter.portal),
+        lines=tuple(line(raw) for raw in letter.lines),
+    )
+
+
+def _context(letter: Letter, lines: Sequence[Line | SmsLine]) -> dict[str, Any]:
+    """What a template may name. `rest` counts the alerts that are not spelled out."""
+    told: list[dict[str, Any]] = []
+    for line in lines:
+        entry = msgspec.structs.asdict(line) | {"title": _say(line.title, letter.language)}
+        if isinstance(line, Line):
+            entry["facts"] = [{"field": name.rpartition(".")[2], "value": value} for name, value in line.facts]
+        told.append(entry)
+    return {
+        "language": letter.language,
+        "unit_name": letter.unit_name,
+        "portal": letter.portal,
+        "lines": told,
+        "line": told[0],
+        "count": len(letter.lines),
+        "rest": len(letter.lines) - len(told),
+    }
+
+
+def _fill(environment: _Sandbox, name: str, context: dict[str, Any]) -> str:
+    """The template's text. Raises whatever the template raises, and TemplateError when it says nothing or too much."""
+    pieces, size = [], 0
+    for piece in environment.get_template(name).generate(context):
+        pieces.append(piece)
+        size += len(piece)
+        if size > TEXT_MAX:
+            raise TemplateRuntimeError(f"more than {TEXT_MAX} characters")
+    if not (filled := "".join(pieces).strip()):
+        raise TemplateRuntimeError("the template says nothing")
+    return filled
+
+
+def _write_email(environment: _Sandbox, name: str, letter: Letter) -> str:
+    filled = _fill(environment, name, _context(letter, letter.lines[:LINES_MAX]))
+    drill = f"{DRILL[letter.language]}\n\n" if letter.drill else ""
+    return drill + re.sub(r"[ \t]+\n", "\n", re.sub(r"\n{3,}", "\n\n", filled)) + "\n"
+
+
+def _write_sms(environment: _Sandbox, name: str, letter: Letter) -> str:
+    """As many alerts as two parts hold, whole ones only."""
+    drill = f"{TAGS[letter.language]['drill']}: " if letter.drill else ""
+    lines = tuple(sms_line(line) for line in letter.lines)[:LINES_MAX]
+    for told in range(len(lines), 0, -1):
+        text = words.gsm7(drill + _fill(environment, name, _context(letter, lines[:told])))
+        if len(words.sms_parts(text)) <= SMS_PARTS_MAX:
+            return text
+    raise TemplateRuntimeError(f"more than {SMS_PARTS_MAX} SMS parts with one case; write a shorter text")
+
+
+def _plain(letter: Letter) -> str:
+    """The words of last resort, which no template can spoil."""
+    severities, tags = words.SEVERITIES[letter.language], TAGS[letter.language]
+    told = letter.lines[: 3 if letter.channel == "sms" else LINES_MAX]
+    case, more, where = PLAIN_SMS[letter.language]
+    rest = [more.format(len(letter.lines) - len(told))] if len(letter.lines) > len(told) else []
+    marks = [tags["withdrawn"] if line.change == "withdrawn" else severities[line.severity] for line in told]
+    if letter.channel == "sms":
+        drill = f"{tags['drill']}: " if letter.drill else ""
+        cases = ", ".join([f"{line.ref} {mark}" for line, mark in zip(told, marks, strict=True)] + rest)
+        return words.gsm7(f"{drill}LAPOR DINI. {case} {cases}. {where}")
+    rows = [
+        f"{mark} {line.ref} - {_say(line.title, letter.language)} - {line.area_name}"
+        for line, mark in zip(told, marks, strict=True)
+    ]
+    drill = [DRILL[letter.language], ""] if letter.drill else []
+    return "\n".join(
+        [*drill, "LAPOR DINI", letter.unit_name, "", *rows, *rest, "", PLAIN[letter.language], letter.portal, ""]
+    )
+
+
+def _page(environment: _Sandbox, letter: Letter, body: str) -> str:
+    """The same words as HTML: paragraphs, and tables where every line of a paragraph is `Label: value`."""
+    blocks = []
+    for paragraph in body.strip().split("\n\n"):
+        rows = [line.partition(": ") for line in paragraph.split("\n")]
+        table = len(rows) > 1 and all(value for _, _, value in rows)
+        blocks.append({"rows": [(label, value) for label, _, value in rows]} if table else {"text": paragraph})
+    link = letter.portal if letter.portal.startswith(("https://", "http://")) else None
+    context = {"language": letter.language, "subject": subject(letter), "blocks": blocks, "portal": link}
+    return _fill(environment, "_page.html.j2", context) + "\n"
+
+
+def _check(environment: _Sandbox, name: str, folder: str) -> str:
+    try:
+        environment.get_template(name)
+    except Exception as error:
+        return f"{folder}/{_explain(error, name.removesuffix('.txt.j2'))}"
+    return ""
+
+
+def _explain(error: Exception, name: str) -> str:
+    """`file:line: what is wrong`. Only Jinja's own words are quoted: others could hold the values of a letter."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
+    place = (Path(frames[-1].filename).name, frames[-1].lineno) if frames else (f"{name}.txt.j2", 0)
+    place = (getattr(error, "name", None) or place[0], getattr(error, "lineno", None) or place[1])
+    what = error.message if isinstance(error, TemplateError) and error.message else type(error).__name__
+    return f"{place[0]}:{place[1]}: {what}"

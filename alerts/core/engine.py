@@ -1,0 +1,358 @@
+"""The engine: which alerts should stand for a subject, and how that differs from those that do.
+
+Derive and diff. Nothing is remembered about a rule except the alerts that stand, so late data, corrected data, edited rules and
+restarts are one operation: compute what should stand at `now`, compare, and say what changed. Each judgement also says when its
+answer can next change without a new event, so nothing is polled.
+
+A verdict reads as a ladder; the first rung that fails is the answer (and the "why not"):
+
+    condition false    -> the alert does not stand
+    deadline ahead     -> not yet; look again then
+    `keep` passed      -> it stood long enough; it ends, once and for good
+    closed by officer  -> not raised again for what was due by then
+    source incomplete  -> unknown: a standing alert stays as it is, a new one is not raised
+    otherwise          -> it stands, on the step that `now` has reached
+
+What this module must not do: read a clock, touch a store, send, log, or keep anything between calls.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from alerts.core.calendar import Calendar, MissingYear
+from alerts.core.feeds import FeedList, FeedState
+from alerts.core.register.derive import derive
+from alerts.core.register.facts import EmployerFacts
+from alerts.core.register.subject import AnySubject, Handled, Standing
+from alerts.core.routing import Units
+from alerts.core.rules import Path, Rule, RuleSet, Severity, Status
+
+LATE_AFTER = timedelta(hours=1)  # a change later than this after its instant says so
+
+
+class Context(msgspec.Struct, frozen=True):
+    """Everything a judgement needs besides the subject: what people decided, and how far the sources have got."""
+
+    rules: RuleSet
+    units: Units
+    calendar: Calendar
+    feeds: FeedList
+    states: Mapping[str, FeedState]  # by source
+    complete_until: Mapping[str, datetime]  # by kind of source; a kind that is missing is not waited for
+
+
+class State(enum.StrEnum):
+    """How far a rule gets for one item. The names are what `why` shows."""
+
+    untrue = "condition false"
+    undated = "no deadline: the date is not known"
+    uncounted = "no holiday list for a year it has to count through"
+    ahead = "deadline ahead"
+    expired = "stood as long as the rule keeps it"
+    closed = "closed by an officer"
+    unknown = "unknown: source silent"
+    wanted = "stands"
+
+
+_ENDS = {State.expired: ("expired", "kept"), State.closed: ("closed", "closed")}  # change and reason
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What one rule says of one item of a subject at an instant."""
+
+    rule: Rule
+    item: str
+    values: dict[str, Any]  # what the condition read: the subject's view and the item
+    state: State
+    due: datetime | None = None
+    step: int = 0
+    round: int = 0
+    next_change: datetime | None = None
+    waits_for: str | None = None  # the kind of source that is not complete...
+    waits_until: datetime | None = None  # ...up to this instant
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert was raised, stepped, withdrawn or expired: the one thing the engine says to the world."""
+
+    time: datetime
+    change: str  # raised | stepped | withdrawn | expired | closed (by an officer)
+    rule: str
+    subject_id: int
+    subject: str
+    item: str
+    severity: Severity
+    unit: str
+    told: tuple[str, ...]  # units to be told, the responsible one first
+    alert: str
+    due: datetime
+    raised_at: datetime
+    facts: tuple[tuple[str, str], ...]  # those the rule lists, as text: dates ISO, instants in UTC
+    reason: str  # why the alert changed: due, step, moved, facts, kept, inhibited, rule, renamed
+    late: bool
+    shadow: bool
+    generation: str
+    continues: str | None = None  # the id it had, where the subject was renamed
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A deadline that cannot be judged before a kind of source is complete up to it."""
+
+    kind: str
+    until: datetime
+    rule: str
+    item: str
+    stands: bool  # the alert stands already and only does not climb
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """The result of a step. `next_change` is never later than the first instant at which the answer differs."""
+
+    subject: AnySubject
+    changes: tuple[Change, ...]
+    next_change: datetime | None
+    waiting: tuple[Waiting, ...]
+
+
+def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Context, now: datetime) -> Judged:
+    """Judge every rule about the subject at `now` and say what changed since it was last judged."""
+    view, holds_until = derive(subject, linked, context.feeds, context.states, now)
+    verdicts = [
+        verdict
+        for rule in context.rules.about(subject.kind)
+        for verdict in judge_rule(rule, subject, view, context, now)
+    ]
+    wanted = {(v.rule.id, v.item): v for v in verdicts if v.state is State.wanted}
+    inhibited = {(target, v.item) for v in wanted.values() for target in v.rule.inhibits}
+    standing = {(s.rule, s.item): s for s in subject.standing}
+    ends = {(v.rule.id, v.item): _ENDS[v.state] for v in verdicts if v.state in _ENDS}
+    ends |= dict.fromkeys(inhibited, ("expired", "inhibited"))
+    held = {(v.rule.id, v.item) for v in verdicts if v.state is State.unknown}
+
+    changes: list[Change] = []
+    stands: list[Standing] = []
+    for key, verdict in wanted.items():
+        if key in inhibited:
+            continue
+        alert, made = _stand(verdict, standing.get(key), subject, context, now)
+        stands.append(alert)
+        changes += made
+    known = {rule.id: rule for rule in context.rules.rules}
+    for key, old in standing.items():
+        if key in held:
+            stands.append(old)
+        elif key not in wanted or key in inhibited:
+            changes.append(_end(old, ends.get(key), known.get(old.rule), subject, context, now))
+    instants = [v.next_change for v in verdicts if v.next_change]
+    if holds_until:
+        instants.append(holds_until)
+    stands.sort(key=lambda s: (s.rule, s.item))
+    return Judged(
+        subject if tuple(stands) == subject.standing else msgspec.structs.replace(subject, standing=tuple(stands)),
+        tuple(changes),
+        min(instants, default=None),
+        tuple(_waiting(v, (v.rule.id, v.item) in standing) for v in verdicts if v.waits_for),
+    )
+
+
+def judge_rule(
+    rule: Rule, subject: AnySubject, view: msgspec.Struct, context: Context, now: datetime
+) -> Iterator[Verdict]:
+    """The verdict of one rule on each item it is about, or on the subject itself (item "")."""
+    if rule.each is None:
+        yield _judge(rule, subject, "", {rule.about: view}, context, now)
+        return
+    for item in getattr(view, rule.each.field):
+        yield _judge(rule, subject, item.item, {rule.about: view, rule.each.name: item}, context, now)
+
+
+def alert_id(rule: str, subject: str, item: str, round: int) -> str:
+    """The same history always gives the same ids (design 8)."""
+    return hashlib.sha256(f"{rule}|{subject}|{item}|{round}".encode()).hexdigest()[:20]
+
+
+def _judge(
+    rule: Rule, subject: AnySubject, item: str, values: dict[str, Any], context: Context, now: datetime
+) -> Verdict:
+    def verdict(state: State, **more: Any) -> Verdict:
+        return Verdict(rule, item, values, state, **more)
+
+    if not rule.when.holds(values):
+        return verdict(State.untrue)
+    due = None
+    try:
+        if rule.due:
+            fact = read(rule.due.fact, values)
+            if fact is None:
+                return verdict(State.undated)
+            due = context.calendar.add(fact, rule.due.offset)
+            if now < due:
+                return verdict(State.ahead, due=due, next_change=due)
+        round, closed = _closings(subject.handled, rule.id, item, due)
+        since = due or _since(subject, rule.id, item, now)
+        expires = context.calendar.add(since, rule.keep) if rule.keep else None
+        if expires and now >= expires:
+            return verdict(State.expired, due=due)
+        if closed:
+            return verdict(State.closed, due=due, round=round)
+        return _climb(verdict(State.wanted, due=due, round=round), since, expires, context, now)
+    except MissingYear:
+        return verdict(State.uncounted, due=due)
+
+
+def _climb(verdict: Verdict, since: datetime, expires: datetime | None, context: Context, now: datetime) -> Verdict:
+    """The step that the alert has reached: as far as `now` goes and the needed sources are complete."""
+    reached, ahead = -1, expires
+    silent: tuple[str, datetime] | None = None
+    for index, rung in enumerate(verdict.rule.steps):
+        at = context.calendar.add(since, rung.at)
+        if at > now:
+            ahead = min(ahead, at) if ahead else at
+            break
+        kind = _incomplete(verdict.rule, context, at) if verdict.due else None
+        if kind:
+            silent = (kind, at)
+            break
+        reached = index
+    return msgspec.structs.replace(
+        verdict,
+        state=State.wanted if reached >= 0 else State.unknown,
+        step=max(reached, 0),
+        next_change=ahead,
+        waits_for=silent[0] if silent else None,
+        waits_until=silent[1] if silent else None,
+    )
+
+
+def _incomplete(rule: Rule, context: Context, at: datetime) -> str | None:
+    """The first kind of source needed by the rule that has not told everything up to `at`."""
+    for kind in rule.needs:
+        until = context.complete_until.get(kind)
+        if until is not None and until < at:
+            return kind
+    return None
+
+
+def _closings(handled: tuple[Handled, ...], rule: str, item: str, due: datetime | None) -> tuple[int, bool]:
+    """How often the alert was closed before it was due anew (its round), and whether it was closed since."""
+    closed_at = [h.at for h in handled if h.rule == rule and h.item == item]
+    if due is None:
+        return 0, bool(closed_at)
+    return sum(at < due for at in closed_at), any(at >= due for at in closed_at)
+
+
+def _since(subject: AnySubject, rule: str, item: str, now: datetime) -> datetime:
+    """When an alert without a deadline began: when it was raised, or now."""
+    return next((s.due for s in subject.standing if s.rule == rule and s.item == item), now)
+
+
+def _stand(
+    verdict: Verdict, old: Standing | None, subject: AnySubject, context: Context, now: datetime
+) -> tuple[Standing, list[Change]]:
+    """The alert as it stands now, and what to say about it."""
+    rule, rung = verdict.rule, verdict.rule.steps[verdict.step]
+    due = verdict.due or (old.due if old else now)
+    units = context.units.told(area_of(rule, verdict.values), rung.notify)
+    alert = Standing(
+        rule=rule.id,
+        item=verdict.item,
+        round=verdict.round,
+        alert=alert_id(rule.id, subject.key, verdict.item, verdict.round),
+        fingerprint=rule.fingerprint,
+        step=verdict.step,
+        severity=rung.severity,
+        unit=units[0].id,
+        due=due,
+        raised_at=old.raised_at if old else now,
+        shadow=rule.status is Status.shadow,
+    )
+    if old == alert:
+        return alert, []
+    told = tuple(unit.id for unit in units)
+    late = now - context.calendar.add(due, rung.at) > LATE_AFTER
+    facts = shown_facts(rule, verdict.values)
+
+    def change(kind: str, reason: str, **more: Any) -> Change:
+        return _change(alert, kind, reason, subject, context, now, told=told, late=late, facts=facts, **more)
+
+    if old is None or old.shadow != alert.shadow:
+        return alert, [change("raised", "due")]
+    if old.alert != alert.alert:
+        gone = _change(old, "withdrawn", "renamed", subject, context, now)
+        return alert, [gone, change("raised", "renamed", continues=old.alert)]
+    if old.step != alert.step or old.severity != alert.severity:
+        return alert, [change("stepped", "step")]
+    if old.unit != alert.unit:
+        return alert, [change("stepped", "moved")]
+    return alert, []
+
+
+def _end(
+    old: Standing, end: tuple[str, str] | None, rule: Rule | None, subject: AnySubject, context: Context, now: datetime
+) -> Change:
+    """The change that ends an alert: it ran its time, an officer closed it, or facts or rule no longer carry it."""
+    judged = rule is not None and rule.status in (Status.active, Status.shadow)
+    kind, reason = end or ("withdrawn", "facts" if judged else "rule")
+    return _change(old, kind, reason, subject, context, now)
+
+
+def _change(
+    alert: Standing, kind: str, reason: str, subject: AnySubject, context: Context, now: datetime, **more: Any
+) -> Change:
+    given: dict[str, Any] = {"told": (alert.unit,), "late": False, "facts": ()} | more
+    return Change(
+        time=now,
+        change=kind,
+        rule=alert.rule,
+        subject_id=subject.id,
+        subject=subject.key,
+        item=alert.item,
+        severity=alert.severity,
+        unit=alert.unit,
+        alert=alert.alert,
+        due=alert.due,
+        raised_at=alert.raised_at,
+        reason=reason,
+        shadow=alert.shadow,
+        generation=context.rules.generation,
+        **given,
+    )
+
+
+def _waiting(verdict: Verdict, stands: bool) -> Waiting:
+    assert verdict.waits_for
+    assert verdict.waits_until
+    return Waiting(verdict.waits_for, verdict.waits_until, verdict.rule.id, verdict.item, stands)
+
+
+def read(path: Path, values: Mapping[str, Any]) -> Any:
+    """The value of a published fact."""
+    return getattr(values[path.root], path.field)
+
+
+def area_of(rule: Rule, values: Mapping[str, Any]) -> str | tuple[str, ...] | None:
+    """The area or areas that decide the responsible unit."""
+    area = read(rule.area, values) if rule.area else None
+    return tuple(area) if isinstance(area, list) else area
+
+
+def shown_facts(rule: Rule, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The facts that a message about this rule may carry, as text; one that is missing is left out."""
+    shown = ((str(path), read(path, values)) for path in rule.facts)
+    return tuple((name, as_text(value)) for name, value in shown if value is not None)
+
+
+def as_text(value: Any) -> str:
+    """A fact as plain text that a template can format: ISO for dates and instants."""
+    if isinstance(value, date):  # datetimes too
+        return value.isoformat()
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(map(as_text, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,131 @@
+"""The register in memory: the same contract as a database, for replay, rule tests and simulation."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from alerts.core.events.envelope import Event
+from alerts.core.ports import AlertRef, Effects, Ref, Saved
+from alerts.core.register.subject import AnySubject
+
+
+class MemoryRegister:
+    """Implements `ports.Register`; `apply` is its transaction."""
+
+    def __init__(self) -> None:
+        self.stored: dict[int, Saved] = {}
+        self._numbers: dict[Ref, int] = {}
+        self._events: dict[int, Event] = {}
+        self._superseded: set[Ref] = set()
+        self._identifiers: dict[str, int] = {}
+        self._linkers: dict[str, set[int]] = {}
+        self._feeds: dict[str, int] = {}
+        self._alerts: dict[str, AlertRef] = {}
+        self._due: list[tuple[datetime, int]] = []  # heaps; an entry counts while it agrees with what is stored
+        self._waiting: dict[str, list[tuple[datetime, int]]] = {}
+        self._next = (1, 1)
+
+    def known(self, refs: Collection[Ref]) -> Mapping[Ref, int]:
+        return {ref: number for ref in refs if (number := self._numbers.get(ref)) is not None}
+
+    def superseded(self, refs: Collection[Ref]) -> Collection[Ref]:
+        return self._superseded.intersection(refs)
+
+    def events(self, numbers: Collection[int]) -> Mapping[int, Event]:
+        found = ((number, self._events[number]) for number in numbers)
+        return {number: e for number, e in found if (e.source, e.id) not in self._superseded}
+
+    def find(self, identifiers: Collection[str]) -> Mapping[str, int]:
+        return {i: id for i in identifiers if (id := self._identifiers.get(i)) is not None}
+
+    def subjects(self, ids: Collection[int]) -> Mapping[int, AnySubject]:
+        return {id: self.stored[id].subject for id in ids if id in self.stored}
+
+    def linkers(self, keys: Collection[str]) -> Collection[int]:
+        return sorted({id for key in keys for id in self._linkers.get(key, ())})
+
+    def feeds(self) -> Mapping[str, AnySubject]:
+        return {source: self.stored[id].subject for source, id in self._feeds.items()}
+
+    def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
+        return {id: self._alerts[id] for id in ids if id in self._alerts}
+
+    def next_numbers(self) -> tuple[int, int]:
+        return self._next
+
+    def due(self, now: datetime, limit: int) -> Sequence[int]:
+        ripe = (id for at, id in _up_to(self._due, now) if self._next_change(id) == at)
+        return list(dict.fromkeys(ripe))[:limit]
+
+    def waiting(self, complete_until: Mapping[str, datetime], limit: int) -> Sequence[int]:
+        ripe: dict[int, None] = {}
+        for kind, heap in self._waiting.items():
+            if kind in complete_until:
+                ripe |= dict.fromkeys(id for at, id in _up_to(heap, complete_until[kind]) if self._waits(id, kind, at))
+        return list(ripe)[:limit]
+
+    def next_due(self) -> datetime | None:
+        """The next instant at which some answer changes by itself."""
+        while self._due and self._next_change(self._due[0][1]) != self._due[0][0]:
+            heapq.heappop(self._due)
+        return self._due[0][0] if self._due else None
+
+    def apply(self, effects: Effects) -> None:
+        """All effects of one turn."""
+        for kept in effects.kept:
+            ref = (kept.event.source, kept.event.id)
+            self._numbers[ref] = kept.number
+            self._events[kept.number] = kept.event
+            if kept.event.supersedes:
+                self._superseded.add((kept.event.source, kept.event.supersedes))
+        for id in effects.removed:
+            self._unlink(self.stored.pop(id, None))
+        for saved in effects.saved:
+            self._save(saved)
+        for identifier, id in effects.identifiers.items():
+            if id is None:
+                self._identifiers.pop(identifier, None)
+            else:
+                self._identifiers[identifier] = id
+        for change in effects.changes:
+            self._alerts[change.alert] = AlertRef(change.subject, change.rule, change.item)
+        number = max((kept.number + 1 for kept in effects.kept), default=0)
+        id = max((s.subject.id + 1 for s in effects.saved), default=0)
+        self._next = (max(self._next[0], number), max(self._next[1], id))
+
+    def _save(self, saved: Saved) -> None:
+        subject = saved.subject
+        self._unlink(self.stored.get(subject.id))
+        self.stored[subject.id] = saved
+        for key in saved.links:
+            self._linkers.setdefault(key, set()).add(subject.id)
+        if subject.kind == "feed":
+            self._feeds[subject.facts.source] = subject.id
+        if saved.next_change:
+            heapq.heappush(self._due, (saved.next_change, subject.id))
+        for wait in saved.waiting:
+            heapq.heappush(self._waiting.setdefault(wait.kind, []), (wait.until, subject.id))
+
+    def _unlink(self, saved: Saved | None) -> None:
+        for key in saved.links if saved else ():
+            self._linkers[key].discard(saved.subject.id)  # type: ignore[union-attr]
+
+    def _next_change(self, id: int) -> datetime | None:
+        saved = self.stored.get(id)
+        return saved.next_change if saved else None
+
+    def _waits(self, id: int, kind: str, until: datetime) -> bool:
+        saved = self.stored.get(id)
+        return saved is not None and any(w.kind == kind and w.until == until for w in saved.waiting)
+
+
+def _up_to(heap: list[tuple[datetime, int]], instant: datetime) -> list[tuple[datetime, int]]:
+    """The entries of a heap up to an instant, in order. They stay on it until a turn has saved their subjects anew."""
+    ripe = []
+    while heap and heap[0][0] <= instant:
+        ripe.append(heapq.heappop(heap))
+    for entry in dict.fromkeys(ripe):
+        heapq.heappush(heap, entry)
+    return ripe

@@ -1,0 +1,308 @@
+"""Finding the subjects of events, and regrouping persons when identifiers tie or contradict.
+
+`Desk` is the working copy of one turn: what it has read, what it has changed. The common case (one person, nothing new to
+decide) adds the event's facts to the entry. Where an event ties two persons, contradicts what is known, carries an officer's
+decision or corrects an earlier event, the persons concerned are taken apart into their events and put together anew by
+`identity.partition`, so that the result depends on the set of events and not on their order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from alerts.core.events.envelope import Event
+from alerts.core.events.identifiers import identifier_of_key
+from alerts.core.events.mentions import Mention, happened, mentions
+from alerts.core.identity import (
+    Claim,
+    Decision,
+    Group,
+    births_agree,
+    niora_of,
+    partition,
+    person_key,
+    rank,
+)
+from alerts.core.ports import Register
+from alerts.core.register.facts import without
+from alerts.core.register.fold import apply
+from alerts.core.register.subject import AnySubject, Naming, new_subject
+
+DECISIONS = ("merged", "split")  # roles of mentions by which an officer decides who is who
+
+
+class Desk:
+    """The subjects that a turn works on. Mutable, and private to the turn."""
+
+    def __init__(self, register: Register, next_id: int) -> None:
+        self.register = register
+        self.next_id = next_id
+        self.subjects: dict[int, AnySubject] = {}
+        self.found: dict[str, int | None] = {}
+        self.events: dict[int, Event] = {}  # of this turn, by receipt number
+        self.identifiers: dict[str, int | None] = {}  # changed
+        self.touched: dict[int, None] = {}  # changed subjects, in the order they were met
+        self.removed: dict[int, AnySubject] = {}
+
+    def prefetch(self, identifiers: Collection[str]) -> None:
+        """Read all subjects of a batch with two look-ups."""
+        wanted = [i for i in dict.fromkeys(identifiers) if i not in self.found]
+        self.found |= dict.fromkeys(wanted) | dict(self.register.find(wanted))
+        self.load([id for i in wanted if (id := self.found[i]) is not None])
+
+    def load(self, ids: Iterable[int]) -> None:
+        """Read subjects that are not on the desk yet."""
+        missing = [i for i in dict.fromkeys(ids) if i not in self.subjects and i not in self.removed]
+        if missing:
+            self.subjects |= self.register.subjects(missing)
+
+    def put(self, subject: AnySubject) -> None:
+        self.subjects[subject.id] = subject
+        self.touched[subject.id] = None
+
+    def create(self, kind: str, key: str) -> AnySubject:
+        subject = new_subject(self.next_id, kind, key)
+        self.next_id += 1
+        return subject
+
+    def point(self, identifier: str, id: int | None) -> None:
+        self.found[identifier] = id
+        self.identifiers[identifier] = id
+
+    def remove(self, subject: AnySubject) -> None:
+        self.removed[subject.id] = subject
+        self.touched.pop(subject.id, None)
+        self.subjects.pop(subject.id, None)
+
+
+def take_in(desk: Desk, number: int, event: Event, named: Sequence[Mention]) -> None:
+    """Put what the event says into the register entries of all subjects that it names; they have been prefetched."""
+    desk.events[number] = event
+    persons = [m for m in named if m.kind == "person" and m.identifiers]
+    for mention in named:
+        if mention.kind != "person" and mention.identifiers:
+            _take_in_plain(desk, event, mention)
+    if any(m.role in DECISIONS for m in persons):
+        regroup(desk, [_home(desk, m, number, event) for m in persons])
+        return
+    for mention in persons:
+        _take_in_person(desk, number, event, mention)
+
+
+def take_back(desk: Desk, number: int, event: Event) -> None:
+    """Remove what a kept event said, because a later one supersedes it."""
+    desk.events.pop(number, None)
+    persons = []
+    for mention in mentions(event):
+        id = next((found for i in mention.identifiers if (found := desk.found.get(i)) is not None), None)
+        subject = desk.subjects.get(id) if id is not None else None
+        if subject is None:
+            continue
+        if mention.kind == "person":
+            persons.append(subject.id)
+            history = tuple(n for n in subject.history if n != number)
+            desk.put(msgspec.structs.replace(subject, history=history))
+        else:
+            desk.put(msgspec.structs.replace(subject, facts=without(subject.facts, event.source, event.id)))
+    if persons:
+        regroup(desk, persons)
+
+
+def _take_in_plain(desk: Desk, event: Event, mention: Mention) -> None:
+    """An employer, lodging, institution or area: one identifier, which is its key."""
+    key = mention.identifiers[0]
+    id = desk.found.get(key)
+    subject = desk.subjects[id] if id is not None else desk.create(mention.kind, key)
+    facts = apply(subject.facts, event, mention)
+    if facts is subject.facts:
+        return
+    if id is None:
+        desk.point(key, subject.id)
+    desk.put(msgspec.structs.replace(subject, facts=facts))
+
+
+def _take_in_person(desk: Desk, number: int, event: Event, mention: Mention) -> None:
+    ids = {id for i in mention.identifiers if (id := desk.found.get(i)) is not None}
+    birth_date = mention.person.birth_date if mention.person else None
+    if len(ids) > 1:
+        regroup(desk, [*ids, _home(desk, mention, number, event)])
+        return
+    subject = desk.subjects[ids.pop()] if ids else desk.create("person", person_key(mention.identifiers[0]))
+    niora = niora_of(mention.identifiers)
+    agrees = births_agree(subject.birth_date, birth_date) and (not niora or not subject.niora or niora == subject.niora)
+    if not agrees or subject.contradicts:
+        _remember(desk, subject, number)
+        regroup(desk, [subject.id])
+        return
+    for identifier in mention.identifiers:
+        if desk.found.get(identifier) is None:
+            desk.point(identifier, subject.id)
+    desk.put(_with(subject, number, event, mention, mention.identifiers))
+
+
+def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own: Collection[str]) -> AnySubject:
+    """The person with one more event, of whose identifiers `own` are this person's."""
+    name, key = _naming(event, [i for i in mention.identifiers if i in own])
+    birth_date = mention.person.birth_date if mention.person else None
+    renamed = subject.naming is None or name < subject.naming
+    return msgspec.structs.replace(
+        subject,
+        facts=apply(subject.facts, event, mention),
+        history=subject.history if number in subject.history else (*subject.history, number),
+        naming=name if renamed else subject.naming,
+        key=key if renamed else subject.key,
+        niora=subject.niora or niora_of(own),
+        birth_date=max(subject.birth_date or "", birth_date or "", key=len) or None,
+    )
+
+
+def _naming(event: Event, identifiers: list[str]) -> tuple[Naming, str]:
+    """The claim of an event on the person's key: the best sort of identifier wins, then the earliest event."""
+    best = min(identifiers, key=rank)
+    return (rank(best), happened(event), event.source, event.id), person_key(best)
+
+
+def _home(desk: Desk, mention: Mention, number: int, event: Event) -> int:
+    """A subject that holds the event in its history, so that `regroup` finds it there."""
+    id = desk.found.get(mention.identifiers[0])
+    if id is None:
+        subject = desk.create("person", person_key(mention.identifiers[0]))
+        desk.point(mention.identifiers[0], subject.id)
+    else:
+        subject = desk.subjects[id]
+    _remember(desk, subject, number)
+    return subject.id
+
+
+def _remember(desk: Desk, subject: AnySubject, number: int) -> None:
+    if number not in subject.history:
+        subject = msgspec.structs.replace(subject, history=(*subject.history, number))
+    desk.put(subject)
+
+
+# Regrouping -------------------------------------------------------------------------------------------------------------
+
+
+def regroup(desk: Desk, ids: Iterable[int]) -> None:
+    """Take these persons, and all that contradictions tie to them, apart into their events and put them together anew."""
+    old = _cluster(desk, ids)
+    numbers = sorted({n for subject in old for n in subject.history})
+    known = desk.register.events([n for n in numbers if n not in desk.events])
+    events = {n: desk.events.get(n) or known.get(n) for n in numbers}
+    named = [
+        (number, event, mention)
+        for number, event in events.items()
+        if event is not None
+        for mention in mentions(event)
+        if mention.kind == "person" and mention.identifiers
+    ]
+    groups = partition(_claims(named), _decisions(named))
+    homes = {identifier: index for index, group in enumerate(groups) for identifier in group.identifiers}
+    taken = _seats(desk, old, homes, groups)
+    people = [new_subject(id, "person", "") for id in taken]
+    for number, event, mention in named:
+        index = homes[mention.identifiers[0]]
+        people[index] = _with(people[index], number, event, mention, groups[index].identifiers)
+    for index, group in enumerate(groups):
+        _seat(desk, people[index], group, taken, named)
+    _hand_over(desk, old, homes, taken)
+    former = {subject.id for subject in old}
+    for identifier, id in list(desk.found.items()):
+        if id in former and identifier not in homes:
+            desk.point(identifier, None)
+    for subject in old:
+        if subject.id in taken:
+            continue
+        if identifier_of_key(subject.key) in homes:
+            desk.remove(subject)  # part of another now, who has its alerts
+        else:  # nobody any more: judged once as such, so that its alerts are withdrawn
+            nobody = new_subject(subject.id, "person", subject.key)
+            desk.put(msgspec.structs.replace(nobody, standing=subject.standing))
+
+
+def _cluster(desk: Desk, ids: Iterable[int]) -> list[AnySubject]:
+    """These subjects and all that contradictions tie to them, in order of id."""
+    open, cluster = set(ids), set[int]()
+    while open:
+        desk.load(open)
+        cluster |= open
+        open = {other for id in open if id in desk.subjects for other in desk.subjects[id].contradicts} - cluster
+    return [desk.subjects[id] for id in sorted(cluster) if id in desk.subjects]
+
+
+def _claims(named: list[tuple[int, Event, Mention]]) -> list[Claim]:
+    return [
+        Claim(
+            happened(event),
+            event.source,
+            event.id,
+            mention.identifiers,
+            mention.person.birth_date if mention.person else None,
+        )
+        for _, event, mention in named
+        if mention.role not in DECISIONS
+    ]
+
+
+def _decisions(named: list[tuple[int, Event, Mention]]) -> list[Decision]:
+    parts: dict[int, list[tuple[Event, Mention]]] = {}
+    for number, event, mention in named:
+        if mention.role in DECISIONS:
+            parts.setdefault(number, []).append((event, mention))
+    return [
+        Decision(
+            happened(said[0][0]),
+            said[0][0].source,
+            said[0][0].id,
+            tuple(dict.fromkeys(mention.identifiers[0] for _, mention in said)),
+            said[0][1].role == "merged",
+        )
+        for said in parts.values()
+    ]
+
+
+def _seats(desk: Desk, old: list[AnySubject], homes: Mapping[str, int], groups: tuple[Group, ...]) -> list[int]:
+    """An id for each group: the lowest of the old subjects whose key it holds, else a new one."""
+    taken: dict[int, int] = {}
+    for subject in old:
+        index = homes.get(identifier_of_key(subject.key))
+        if index is not None:
+            taken.setdefault(index, subject.id)
+    for index in range(len(groups)):
+        if index not in taken:
+            taken[index] = desk.next_id
+            desk.next_id += 1
+    return [taken[index] for index in range(len(groups))]
+
+
+def _seat(desk: Desk, person: AnySubject, group: Group, taken: list[int], named: list[Any]) -> None:
+    """Put a regrouped person on the desk and point their identifiers at them."""
+    births = [m.person.birth_date for _, _, m in named if m.identifiers[0] in group.identifiers and m.person]
+    torn = any(not births_agree(person.birth_date, birth) for birth in births)
+    against = {taken[other] for other in group.contradicts} | ({person.id} if torn else set())
+    key = person.key or person_key(min(group.identifiers, key=lambda i: (rank(i), i)))
+    desk.put(msgspec.structs.replace(person, key=key, contradicts=tuple(sorted(against))))
+    for identifier in sorted(group.identifiers):
+        if desk.found.get(identifier) != person.id:
+            desk.point(identifier, person.id)
+
+
+def _hand_over(desk: Desk, old: list[AnySubject], homes: Mapping[str, int], taken: list[int]) -> None:
+    """Alerts that stand, and closings, go with the key of the person they were about."""
+    for subject in old:
+        index = homes.get(identifier_of_key(subject.key))
+        if index is None:
+            continue
+        heir = desk.subjects[taken[index]]
+        standing = {(s.rule, s.item): s for s in (*subject.standing, *heir.standing)}
+        handled = dict.fromkeys((*heir.handled, *subject.handled))
+        desk.put(
+            msgspec.structs.replace(
+                heir,
+                standing=tuple(standing[key] for key in sorted(standing)),
+                handled=tuple(sorted(handled, key=lambda h: (h.at, h.rule, h.item, h.outcome))),
+            )
+        )

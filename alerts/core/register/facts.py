@@ -1,0 +1,219 @@
+"""What the register keeps of each subject: facts, one per event that said something about it.
+
+A fact is a small frozen value that knows when it happened and which event said so. The facts of one sort are kept in the order
+(`at`, `source`, `id`), so adding one is a sorted insertion and the entry depends only on *which* events arrived, never on their
+order or number. That makes the incremental path and the refold of a whole history the same thing by construction.
+
+Least data: a fact holds what a rule or another fact needs, nothing more; names never come here.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+
+import msgspec
+
+# Reports of lodgings and areas pile up without end, and no rule looks further back than this (compared by time of receipt,
+# which is ours: a mistyped date cannot push the others out).
+REPORTS_KEPT = timedelta(days=90)
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True):
+    """Anything an event said: when it happened, and the identity of the event."""
+
+    at: datetime
+    source: str
+    id: str
+
+    @property
+    def order(self) -> tuple[datetime, str, str]:
+        return (self.at, self.source, self.id)
+
+
+class Arrived(Fact, frozen=True, array_like=True):
+    entry_date: date
+    stay_until: date | None
+    area: str | None
+
+
+class Departed(Fact, frozen=True, array_like=True):
+    gave_up_permit: bool  # EPO: the exit permit that ends the stay permit
+
+
+class Permit(Fact, frozen=True, array_like=True):
+    permit_no: str
+    kind: str
+    valid_from: date
+    valid_until: date | None
+    activity: str | None
+    area: str | None
+
+
+class Application(Fact, frozen=True, array_like=True):
+    permit_no: str
+    filed_on: date
+    paid_on: date | None
+    status: str
+
+
+class PermitEnded(Fact, frozen=True, array_like=True):
+    permit_no: str
+    reason: str
+    ended_on: date
+
+
+class Residence(Fact, frozen=True, array_like=True):
+    issued_on: date
+    valid_until: date | None
+    area: str
+
+
+class Lodged(Fact, frozen=True, array_like=True):
+    area: str
+    expected_out: date | None
+
+
+class Seen(Fact, frozen=True, array_like=True):
+    area: str
+    work: bool
+    nib: str | None
+    inspected: bool
+
+
+class Placed(Fact, frozen=True, array_like=True):
+    nib: str
+    area: str
+    start: date
+    end: date | None
+
+
+class Left(Fact, frozen=True, array_like=True):
+    nib: str
+    left_on: date
+
+
+class PersonFacts(msgspec.Struct, frozen=True, array_like=True):
+    arrivals: tuple[Arrived, ...] = ()
+    departures: tuple[Departed, ...] = ()
+    permits: tuple[Permit, ...] = ()
+    applications: tuple[Application, ...] = ()
+    ended: tuple[PermitEnded, ...] = ()
+    residences: tuple[Residence, ...] = ()
+    lodgings: tuple[Lodged, ...] = ()
+    sightings: tuple[Seen, ...] = ()
+    placements: tuple[Placed, ...] = ()
+    left: tuple[Left, ...] = ()
+
+
+class Approved(Fact, frozen=True, array_like=True):
+    rptka_no: str
+    kind: str
+    valid_from: date
+    valid_until: date
+    locations: tuple[str, ...]
+    posts: tuple[str, ...]
+    cross_province: bool
+    supersedes_rptka: str | None
+
+
+class ApprovalEnded(Fact, frozen=True, array_like=True):
+    rptka_no: str
+    ended_on: date
+
+
+class Workplaced(Fact, frozen=True, array_like=True):
+    area: str
+
+
+class EmployerFacts(msgspec.Struct, frozen=True, array_like=True):
+    approvals: tuple[Approved, ...] = ()
+    ended: tuple[ApprovalEnded, ...] = ()
+    workplaces: tuple[Workplaced, ...] = ()
+
+
+class CheckIn(Fact, frozen=True, array_like=True):
+    received: datetime
+    reported_at: datetime | None
+    area: str
+
+
+class LodgingFacts(msgspec.Struct, frozen=True, array_like=True):
+    reports: tuple[CheckIn, ...] = ()
+
+
+class InstitutionPermitted(Fact, frozen=True, array_like=True):
+    permit_no: str
+    permit: str
+    valid_from: date
+    valid_until: date
+    areas: tuple[str, ...]
+
+
+class InstitutionEnded(Fact, frozen=True, array_like=True):
+    permit_no: str
+
+
+class InstitutionFacts(msgspec.Struct, frozen=True, array_like=True):
+    permits: tuple[InstitutionPermitted, ...] = ()
+    ended: tuple[InstitutionEnded, ...] = ()
+
+
+class CommunitySaid(Fact, frozen=True, array_like=True):
+    received: datetime
+    category: str
+
+
+class AreaFacts(msgspec.Struct, frozen=True, array_like=True):
+    reports: tuple[CommunitySaid, ...] = ()
+
+
+Facts = PersonFacts | EmployerFacts | LodgingFacts | InstitutionFacts | AreaFacts
+
+EMPTY: dict[str, Facts] = {
+    "person": PersonFacts(),
+    "employer": EmployerFacts(),
+    "lodging": LodgingFacts(),
+    "institution": InstitutionFacts(),
+    "area": AreaFacts(),
+}
+
+F = TypeVar("F", bound=Fact)
+R = TypeVar("R", CheckIn, CommunitySaid)
+
+
+def insert(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:
+    """The facts with this one in its place; unchanged if the same event already put one there."""
+    if not facts or facts[-1].order < fact.order:
+        return (*facts, fact)
+    place = bisect_left(facts, fact.order, key=_order)
+    if facts[place].order == fact.order:
+        return facts if facts[place] == fact else (*facts[:place], fact, *facts[place + 1 :])
+    return (*facts[:place], fact, *facts[place:])
+
+
+def _order(fact: Fact) -> tuple[datetime, str, str]:
+    return (fact.at, fact.source, fact.id)
+
+
+def insert_recent(reports: tuple[R, ...], report: R) -> tuple[R, ...]:
+    """As `insert`, keeping only what was received within `REPORTS_KEPT` of the newest receipt."""
+    reports = insert(reports, report)
+    oldest = max(r.received for r in reports) - REPORTS_KEPT
+    return reports if reports[0].received >= oldest else tuple(r for r in reports if r.received >= oldest)
+
+
+def newest_by(facts: Iterable[F], name: str) -> dict[str, F]:
+    """The last fact of each value of a field, such as the newest word on each permit number."""
+    return {getattr(fact, name): fact for fact in facts}
+
+
+def without(facts: Facts, source: str, id: str) -> Facts:
+    """The facts without what one event said, for corrections."""
+    kept = {
+        name: tuple(f for f in getattr(facts, name) if f.source != source or f.id != id)
+        for name in facts.__struct_fields__
+    }
+    return type(facts)(**kept)

@@ -1,0 +1,150 @@
+"""The published types: everything a rule can see, and nothing else.
+
+Rules read these structs through CEL, so a fact that is not a field here cannot be used by any rule. Nationality, faith, name,
+sex, age and health are barred by not being here. A field that may be missing is `T | None`; a condition that reads one has to
+guard it with `has()`. Dates are civil dates in WIB, instants are UTC. The docstring of a field list is the admin's reference.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import msgspec
+
+
+class Stay(msgspec.Struct, frozen=True):
+    """A permitted stay of a person: a stay permit, or the visit that an arrival opened (item `visit:ENTRY_DATE`)."""
+
+    item: str
+    permit_ref: str
+    kind: str  # visit | ITK | ITAS | ITAP
+    valid_from: date
+    valid_until: date | None  # missing only for an unlimited ITAP
+    latest: bool  # the newest stay of the present entry, and not ended
+    application_pending: bool  # filed and paid in time, not refused; granted protects for 30 days
+    residence_registered: bool  # SKTT or KTP-el for this stay
+    residence_due_from: date  # later of issue and valid_from
+    activity: str | None = None
+    area: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An arrival."""
+
+    item: str  # the entry date
+    entry_date: date
+    latest: bool
+    long_stay: bool  # the stay is longer than 30 days, as far as known
+    located: bool  # a residence, placement or lodging holds after the entry
+    area: str | None = None  # declared
+
+
+class Workplace(msgspec.Struct, frozen=True):
+    """An area in which a person was seen at work outside the approved locations of the employer."""
+
+    item: str  # the area code
+    area: str
+    nib: str
+    corroborated: bool  # 2 sources, or 3 days apart, within 90 days
+    corroborated_at: datetime | None
+    employer_approved: bool  # the employer holds an approval (for other places)
+    covered: bool
+    left: bool
+    inspected: bool  # an inspection is among the sightings
+
+
+class Employment(msgspec.Struct, frozen=True):
+    """A person working for an employer: by placement, or by being seen at work."""
+
+    item: str  # the employer's NIB
+    nib: str
+    since: date  # first placement or work sighting without an approval (with one, the first of all)
+    employer_approved: bool  # an approval that had not ended, whatever it covers, at each placement and sighting
+    exempt: bool  # investor or director
+    left: bool
+    area: str | None = None
+
+
+class Person(msgspec.Struct, frozen=True):
+    in_country: bool
+    stays: list[Stay]
+    entries: list[Entry]
+    workplaces: list[Workplace]
+    employments: list[Employment]
+    area: str | None = None  # of the latest evidence that names one
+
+
+class Approval(msgspec.Struct, frozen=True):
+    """An approved RPTKA."""
+
+    item: str  # the RPTKA number
+    rptka_no: str
+    kind: str  # temporary | standard | non_dkptka | kek
+    valid_from: date
+    valid_until: date
+    latest: bool  # not ended, and no newer approval continues it
+    cross_province: bool
+    locations: list[str]
+
+
+class Employer(msgspec.Struct, frozen=True):
+    approvals: list[Approval]
+    area: str | None = None  # of the first registered workplace
+
+
+class LodgingReport(msgspec.Struct, frozen=True):
+    """One check-in, as reported."""
+
+    item: str
+    checked_in_at: datetime
+    delay_hours: int  # report after check-in; an outage of the feed is not counted
+    area: str
+
+
+class Lodging(msgspec.Struct, frozen=True):
+    reports: list[LodgingReport]
+    area: str | None = None
+
+
+class InstitutionPermit(msgspec.Struct, frozen=True):
+    item: str  # the permit number
+    permit: str  # prinsip | operasional
+    permit_no: str
+    valid_from: date
+    valid_until: date
+    latest: bool  # the newest of its sort, and not ended
+    areas: list[str]
+
+
+class Institution(msgspec.Struct, frozen=True):
+    permits: list[InstitutionPermit]
+
+
+class CommunityReport(msgspec.Struct, frozen=True):
+    item: str
+    category: str
+    observed_at: datetime
+
+
+class Area(msgspec.Struct, frozen=True):
+    area: str
+    reports: list[CommunityReport]
+
+
+class Feed(msgspec.Struct, frozen=True):
+    source: str
+    agency: str  # first segment of the source
+    last_heard: datetime
+    listed: bool  # in rules/feeds.yaml
+    expected_by: datetime | None = None  # when silence becomes notable; missing for sources that are not listed
+    area: str | None = None
+
+
+KINDS: dict[str, type[msgspec.Struct]] = {
+    "person": Person,
+    "employer": Employer,
+    "lodging": Lodging,
+    "institution": Institution,
+    "area": Area,
+    "feed": Feed,
+}
