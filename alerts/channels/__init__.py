@@ -1,12 +1,14 @@
 """Channels hand a notice to a carrier and say what became of it. They decide nothing: no plan, no retry, no wording.
 
 The payload is stored before the first attempt, so that every attempt sends the same bytes: `email.compose` makes it for
-e-mail, the UTF-8 of `Message.text` is it for SMS. `Unknown` is the one honest answer when the carrier fell silent inside the
-hand-off: it may or may not have the notice, and only the same bytes with the same identity may be offered again.
+e-mail, the UTF-8 of `Message.text` is it for SMS. `Unknown` is the one honest answer when the carrier fell silent
+inside the hand-off: it may or may not have the notice, and only the same bytes with the same identity may be offered
+again.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Protocol
 
 import msgspec
@@ -54,3 +56,11 @@ class Inquirer(Protocol):
     async def status(self, notice: str) -> Outcome | None:
         """What became of it by now; None when the carrier cannot say or is still at it."""
         ...
+
+
+def is_loopback(host: str) -> bool:
+    """Whether what is sent to `host` stays on this machine, so that it may go unencrypted."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:  # a name
+        return False

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from email import message_from_bytes
+from email import message_from_bytes, policy
 from email.message import EmailMessage
-from email.policy import default as DEFAULT_POLICY
 from pathlib import Path
 
 import msgspec
@@ -34,7 +33,7 @@ class Mailbox:
         self._folder, self._ending = folder / channel, ENDINGS[channel]
 
     async def send(self, address: str, notice: str, payload: bytes) -> Outcome:
-        """See Channel.send. Writing the same notice again changes nothing. Raises ValueError for an unsafe notice id."""
+        """See Channel.send. A notice is written once. Raises ValueError for an unsafe notice id."""
         if not NOTICE_ID.fullmatch(notice):
             raise ValueError(f"notice id {notice!r} cannot be a file name")
         path = self._folder / f"{notice}{self._ending}"
@@ -72,7 +71,10 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _entry(path: Path) -> Entry:
-    mail = message_from_bytes(path.read_bytes(), EmailMessage, policy=DEFAULT_POLICY)
+    content, written_s = path.read_bytes(), path.stat().st_mtime
+    if path.suffix == ENDINGS["sms"]:
+        head, _, text = content.decode().partition("\n\n")
+        return Entry(path.stem, head.removeprefix("To: "), "", text, written_s)
+    mail = message_from_bytes(content, EmailMessage, policy=policy.default)
     body = mail.get_body(("plain",))
-    text = body.get_content() if body else ""
-    return Entry(path.stem, str(mail["To"]), str(mail["Subject"] or ""), text, path.stat().st_mtime)
+    return Entry(path.stem, str(mail["To"]), str(mail["Subject"]), body.get_content() if body else "", written_s)

@@ -1,12 +1,13 @@
 """Letters become messages, whatever the templates do.
 
-A template is looked for as <folder>/<channel>/<language>/<name>.txt.j2, local folders before the shipped one. A letter about
-one alert uses its rule's template, one about several uses `_group`. Where that is missing or fails, `_fallback` words it, and
-where that fails too, this module does: a bad template is reported in the message's `problem`, it never eats a notice.
+A template is looked for as <folder>/<channel>/<language>/<name>.txt.j2, local folders before the shipped one. A letter
+about one alert uses its rule's template, or the general `_letter` where the rule has none; one about several uses
+`_group`. Where those fail, `_fallback` words it, and where that fails too, this module does: a bad template is reported
+in the message's `problem`, it never eats a notice.
 
-Templates are text that admins edit, so they run in a sandbox: no methods of values, no growth beyond bounds, undefined names
-are errors. An SMS template is given SmsLines, so there is no fact that it could give away. The HTML of an e-mail is its text
-with paragraphs and tables around it: the two cannot say different things.
+Templates are text that admins edit, so they run in a sandbox: no methods of values, no growth beyond bounds, undefined
+names are errors. An SMS template is given SmsLines, so there is no fact that it could give away. The HTML of an e-mail
+is its text with paragraphs and tables around it: the two cannot say different things.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from typing import Any
 
 import msgspec
 from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateRuntimeError
+from jinja2.exceptions import SecurityError
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from alerts.channels import text as words
 from alerts.core.letters import Letter, Line, Message, SmsLine, sms_line
@@ -31,6 +33,7 @@ from alerts.core.rules import Text
 LANGUAGES = ("id", "en")
 CHANNELS = ("email", "sms")
 TEXT_MAX = 65_536  # characters of one rendered template
+SMS_TITLE_MAX, SMS_AREA_MAX = 70, 45
 LINES_MAX = 50  # alerts spelled out in one letter; the rest is counted
 RANGE_MAX = 100
 SMS_PARTS_MAX = 2
@@ -57,8 +60,8 @@ TAGS = {
     "en": {"drill": "DRILL", "withdrawn": "CORRECTION", "many": "SUMMARY", "cases": "cases", "highest": "highest"},
 }
 PLAIN = {
-    "id": "Indikasi awal, perlu verifikasi; bukan penetapan pelanggaran. Data keliru? Gunakan menu Sanggah/Perbaikan Data.",
-    "en": "An early indication that needs verification, not a finding. Wrong data? Use the portal's contest/correct menu.",
+    "id": "Indikasi awal, perlu verifikasi; bukan penetapan. Data keliru? Gunakan menu Sanggah/Perbaikan Data.",
+    "en": "An early indication, to be verified; not a finding. Wrong data? Use the Contest/Correct Data menu.",
 }
 PLAIN_SMS = {
     "id": ("Kasus", "dan {} lainnya", "Rincian di portal."),
@@ -135,8 +138,9 @@ class Templates:
         environment = self._environments[letter.channel, language]
         write = _write_sms if letter.channel == "sms" else _write_email
         own = letter.lines[0].template if len(letter.lines) == 1 else "_group"
+        names = (own, "_letter", "_fallback") if len(letter.lines) == 1 else (own, "_fallback")
         problems: list[str] = []
-        for name in (own, "_fallback"):
+        for name in names:
             try:
                 body = write(environment, f"{name}.txt.j2", letter)
                 break
@@ -172,7 +176,8 @@ def subject(letter: Letter) -> str:
     if many:
         highest = severities[max(line.severity for line in letter.lines)]
         marks = [tags["withdrawn"]] if withdrawn else [tags["many"]]
-        about = f"{len(letter.lines)} {tags['cases']}, {tags['highest']} {highest} - {letter.unit_name}"
+        about = f"{len(letter.lines)} {tags['cases']}" + ("" if withdrawn else f", {tags['highest']} {highest}")
+        about = f"{about} - {letter.unit_name}"
     else:
         marks = [tags["withdrawn"] if withdrawn else severities[first.severity]]
         about = f"{first.ref} - {_say(first.title, letter.language)} - {first.area_name}"
@@ -187,12 +192,15 @@ def _say(title: Text, language: str) -> str:
 def _clean(letter: Letter) -> Letter:
     """The letter with every text from outside made into one harmless line."""
 
+    short = letter.channel == "sms"
+
     def line(raw: Line) -> Line:
+        title_max, area_max = (SMS_TITLE_MAX, SMS_AREA_MAX) if short else (words.VALUE_MAX, words.VALUE_MAX)
         return msgspec.structs.replace(
             raw,
             ref=words.clean(raw.ref, 40),
-            title=Text(words.clean(raw.title.id), words.clean(raw.title.en)),
-            area_name=words.clean(raw.area_name),
+            title=Text(words.clean(raw.title.id, title_max), words.clean(raw.title.en, title_max)),
+            area_name=words.clean(raw.area_name, area_max),
             facts=tuple((words.clean(name), words.clean(value)) for name, value in raw.facts),
             legal_basis=tuple(words.clean(basis) for basis in raw.legal_basis),
         )
@@ -269,9 +277,9 @@ def _plain(letter: Letter) -> str:
         f"{mark} {line.ref} - {_say(line.title, letter.language)} - {line.area_name}"
         for line, mark in zip(told, marks, strict=True)
     ]
-    drill = [DRILL[letter.language], ""] if letter.drill else []
+    head = [DRILL[letter.language], ""] if letter.drill else []
     return "\n".join(
-        [*drill, "LAPOR DINI", letter.unit_name, "", *rows, *rest, "", PLAIN[letter.language], letter.portal, ""]
+        [*head, "LAPOR DINI", letter.unit_name, "", *rows, *rest, "", PLAIN[letter.language], letter.portal, ""]
     )
 
 

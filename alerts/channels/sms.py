@@ -1,14 +1,13 @@
 """SMS through an HTTP gateway: one form is posted, a pattern in the answer says whether it was taken.
 
-Every provider has its own names for the same fields, so fields and patterns are settings, not code. A wrong password or address
-of the gateway must not cost a notice: only 400 and 422, which are about this message, are final. Once the form has begun to
-leave, silence and answers of a proxy about silence behind it (502, 504) are `Unknown`.
+Every provider has its own names for the same fields, so fields and patterns are settings, not code. A wrong password or
+address of the gateway must not cost a notice: only 400 and 422, which are about this message, are final. Once the form
+has begun to leave, silence and answers of a proxy about silence behind it (502, 504) are `Unknown`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -17,7 +16,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from alerts.channels import Never, Outcome, Sent, TryLater, Unknown
+from alerts.channels import Never, Outcome, Sent, TryLater, Unknown, is_loopback
 from alerts.channels.text import clean
 
 ANSWER_MAX = 65_536  # bytes of an answer that are read
@@ -27,9 +26,11 @@ PLACEHOLDER = re.compile(r"\{(to|text|reference)\}")
 
 
 class Form(msgspec.Struct, frozen=True):
-    """One request to a gateway. `{to}`, `{text}` and `{reference}` in `fields` are filled in; `{reference}` is the notice id.
+    """One request to a gateway. `{to}`, `{text}` and `{reference}` in `fields` are filled in; `{reference}` is the
+    notice id.
 
-    `success` is searched in the body of a 2xx answer; where `reference` has a group, its match is the gateway's own number.
+    `success` is searched in the body of a 2xx answer; where `reference` has a group, its match is the gateway's own
+    number.
     """
 
     url: str
@@ -41,8 +42,8 @@ class Form(msgspec.Struct, frozen=True):
 class HttpGateway:
     """Posts SMS to a gateway. `status` is its form for questions about an earlier SMS, if it has one.
 
-    `secrets` are form fields, `headers` HTTP headers; the values of both never show up in an outcome. Raises ValueError for
-    addresses that would send them unencrypted to another machine, and re.error for a broken pattern.
+    `secrets` are form fields, `headers` HTTP headers; the values of both never show up in an outcome. Raises
+    ValueError for addresses that would send them unencrypted to another machine, and re.error for a broken pattern.
     """
 
     def __init__(
@@ -113,21 +114,12 @@ class HttpGateway:
 
 def _check(form: Form) -> None:
     url = httpx.URL(form.url)
-    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.host)):
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.host)):
         raise ValueError(f"SMS gateway {url.host or form.url!r}: write an https:// address")
     if re.compile(form.success).search(""):
         raise ValueError("SMS gateway: the success pattern fits an empty answer; write what only a good answer holds")
     if form.reference and not re.compile(form.reference).groups:
         raise ValueError("SMS gateway: the reference pattern needs a group, such as id=([0-9]+)")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _read(answer: httpx.Response) -> str:

@@ -13,8 +13,8 @@ from alerts.core.calendar import WIB
 
 VALUE_MAX = 300  # characters of one value in a message
 MONTHS = {
-    "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),
-    "en": "January February March April May June July August September October November December".split(),
+    "id": "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember".split(),  # noqa: SIM905
+    "en": "January February March April May June July August September October November December".split(),  # noqa: SIM905
 }
 SEVERITIES = {
     "id": ("INFO", "RENDAH", "SEDANG", "TINGGI", "KRITIS"),
@@ -33,13 +33,13 @@ def clean(text: str, limit: int = VALUE_MAX) -> str:
     """
     kept = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
     line = " ".join("".join(c for c in kept if unicodedata.category(c)[0] != "C").split())
-    return line if len(line) <= limit else line[: limit - 3] + "..."
+    return line if len(line) <= limit else line[: limit - 3].rsplit(" ", 1)[0] + "..."  # never inside a number
 
 
 def gsm7(text: str) -> str:
     """The text in one line of the GSM-7 alphabet: one foreign character would halve what fits into an SMS."""
     plain = (_gsm7(c) for c in clean(text.translate(_ASCII), limit=len(text) * 3 + 3))
-    return "".join(plain)
+    return " ".join("".join(plain).split())
 
 
 def _gsm7(character: str) -> str:

@@ -26,6 +26,7 @@ _WIB_OFFSET = timedelta(hours=7)
 _BASE_DAY = date(2000, 1, 1)
 _BASE = datetime(2000, 1, 1, tzinfo=WIB).astimezone(UTC)
 _SATURDAY = 5
+_SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
 class MissingYear(LookupError):  # noqa: N818 - reads as what happened
@@ -66,7 +67,7 @@ class Calendar(msgspec.Struct, frozen=True, dict=True):
             day = civil_date(start) if isinstance(start, datetime) else start
             moved = self._move(day, offset.amount)
             return start + (moved - day) if isinstance(start, datetime) else start_of_day(moved)
-        span = timedelta(hours=offset.amount) if offset.unit == "h" else timedelta(days=offset.amount)
+        span = _SPANS[offset.unit] * offset.amount
         return (start if isinstance(start, datetime) else start_of_day(start)) + span
 
     def last_working_day_on_or_before(self, day: date) -> date:

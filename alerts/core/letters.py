@@ -1,8 +1,8 @@
 """What a message to an officer is made of, and which facts may be in it.
 
-A Line is one alert as a letter may know it, a Letter is one notice before it is worded, a Message is the notice in words. What
-is not a field here cannot reach an officer by e-mail or SMS: names, passports and nationality are not. An SMS is read on
-anybody's screen, so its templates never see a Line, only an SmsLine, which has no facts at all.
+A Line is one alert as a letter may know it, a Letter is one notice before it is worded, a Message is the notice in
+words. What is not a field here cannot reach an officer by e-mail or SMS: names, passports and nationality are not. An
+SMS is read on anybody's screen, so its templates never see a Line, only an SmsLine, which has no facts at all.
 """
 
 from __future__ import annotations
@@ -71,8 +71,9 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A notice in words. `html` is empty for SMS.
 
-    `fallback` says that it was not worded by the template asked for, and `problem` why; it is empty when the rule merely has
-    no template of its own. Raises ValueError for a notice id that could not be a Message-ID or a file name.
+    `fallback` says that it was not worded by the template asked for, and `problem` why; it is empty when the rule
+    merely has no template of its own. Raises ValueError for a notice id that could not be a Message-ID or a file
+    name.
     """
 
     notice: str

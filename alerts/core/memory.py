@@ -84,11 +84,11 @@ class MemoryRegister:
             self._unlink(self.stored.pop(id, None))
         for saved in effects.saved:
             self._save(saved)
-        for identifier, id in effects.identifiers.items():
-            if id is None:
+        for identifier, owner in effects.identifiers.items():
+            if owner is None:
                 self._identifiers.pop(identifier, None)
             else:
-                self._identifiers[identifier] = id
+                self._identifiers[identifier] = owner
         for change in effects.changes:
             self._alerts[change.alert] = AlertRef(change.subject, change.rule, change.item)
         number = max((kept.number + 1 for kept in effects.kept), default=0)
@@ -110,7 +110,8 @@ class MemoryRegister:
 
     def _unlink(self, saved: Saved | None) -> None:
         for key in saved.links if saved else ():
-            self._linkers[key].discard(saved.subject.id)  # type: ignore[union-attr]
+            assert saved
+            self._linkers[key].discard(saved.subject.id)
 
     def _next_change(self, id: int) -> datetime | None:
         saved = self.stored.get(id)

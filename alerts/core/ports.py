@@ -14,6 +14,7 @@ import msgspec
 
 from alerts.core.engine import Change, Waiting
 from alerts.core.events.envelope import Event
+from alerts.core.events.reasons import Reason
 from alerts.core.register.subject import AnySubject
 
 Ref = tuple[str, str]  # source and id of an event: its identity
@@ -104,3 +105,16 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     identifiers: Mapping[str, int | None] = {}  # None: no event carries it any more
     changes: tuple[Change, ...] = ()
     officers: tuple[Officers, ...] = ()
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What intake answers about one event: it was accepted (and will be judged), is a duplicate, or is refused with reasons."""
+
+    status: str  # accepted | duplicate | quarantined | valid (dry run)
+    receipt: str | None  # "R-000123"; of the first acceptance for a duplicate
+    reasons: tuple[Reason, ...] = ()
+
+
+def receipt(number: int) -> str:
+    """A receipt number as agencies read it."""
+    return f"R-{number:06d}"

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionEndEvent,
@@ -25,7 +25,6 @@ from ruamel.yaml.events import (
     MappingStartEvent,
     NodeEvent,
     ScalarEvent,
-    SequenceStartEvent,
 )
 
 SIZE_LIMIT = 1024 * 1024  # bytes of one file
@@ -85,8 +84,8 @@ class Document(msgspec.Struct, frozen=True):
 
         Folding changes white space only, so the n-th other character of the value is the n-th of the source.
         """
-        value = typing.cast(str, msgspec.to_builtins(_at(self.data, path)))
-        before = "\n".join(value.split("\n")[: line - 1] + [value.split("\n")[line - 1][: column - 1]])
+        lines = str(_at(self.data, path)).split("\n")
+        before = "".join(lines[: line - 1]) + "".join(lines[line - 1 : line])[: column - 1]
         wanted = len(re.sub(r"\s", "", before))
         mark = self.marks[path]
         index = mark.index
@@ -154,11 +153,11 @@ def parse(raw: bytes, file: str) -> Document | tuple[Problem, ...]:
                 break
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        builder.problems.append(Problem(file, *place, f"this is not YAML: {error.problem or error.context}"))
-    except (YAMLError, ValueError, TypeError, AttributeError, LookupError, RecursionError, AssertionError) as error:
-        # Control characters have no mark; the rest are the library's own stumbles over texts that are not YAML.
-        builder.problems.append(Problem(file, 1, 1, f"this is not YAML: {str(error).splitlines()[0][:100]}"))
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        builder.problems.append(Problem(file, line, column, f"this is not YAML: {error.problem or error.context}"))
+    except Exception as error:  # control characters have no mark; the rest is the library stumbling over odd texts
+        told = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        builder.problems.append(Problem(file, 1, 1, f"this is not YAML: {told}"))
     if not builder.problems and () not in builder.marks:
         builder.problems.append(Problem(file, 1, 1, "the file is empty"))
     if builder.problems:
@@ -266,7 +265,10 @@ def validate(document: Document, model: type[Model]) -> tuple[Model | None, tupl
     try:
         return model.model_validate(document.data), ()
     except ValidationError as error:
-        problems = (_in_words(document, model, details) for details in error.errors(include_url=False))
+        found = error.errors(include_url=False)
+        # A list whose items were refused is reported as too short as well.
+        told = (details for details in found if details["type"] != "too_short" or not details["input"])
+        problems = [_in_words(document, model, details) for details in told]
         return None, tuple(sorted(set(problems)))
 
 
@@ -313,7 +315,9 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
 
 def _known(model: type[BaseModel], path: Keys) -> list[str]:
     """The keys of the model that the last step of this path was looked up in."""
-    found: type[BaseModel] = model
+    found: type[BaseModel] = (
+        _model_in(model.model_fields["root"].annotation) if issubclass(model, RootModel) else model
+    ) or model
     for step in path[:-1]:
         field = found.model_fields.get(str(step))
         found = _model_in(field.annotation) or found if field else found

@@ -24,7 +24,7 @@ from alerts.core.feeds import FeedList, FeedOffice
 from alerts.core.policy import Manner, Policy
 from alerts.core.routing import Officer, Unit, Units
 from alerts.core.rules import Severity
-from alerts.files.reading import Document, Problem, read, validate
+from alerts.files.reading import Document, Keys, Problem, read, validate
 from alerts.files.setup_schema import (
     AreasFile,
     FeedsFile,
@@ -56,42 +56,45 @@ def load_setup(root: Path, shipped: Path, units_file: Path | None = None) -> Set
     for the contents of a file.
     """
     problems: list[Problem] = []
-    areas = _areas(root if (root / "areas.yaml").exists() else shipped, problems)
-    units = _units(units_file or root / "units.yaml", areas, problems)
+    areas = _areas(root if _there(root / "areas.yaml") else shipped, problems)
+    units = _units(units_file or _there(root / "units.yaml"), areas, problems)
     feeds = _feeds(root, areas, problems)
     policy = _policy(root, problems)
     calendar = _calendar(root, problems)
     if problems or areas is None:
-        return tuple(sorted(problems))
+        return tuple(sorted(set(problems)))
     return Setup(areas, units, feeds, policy, calendar)
 
 
 _Model = TypeVar("_Model", bound=BaseModel)
-_Finding = tuple[tuple[str | int, ...], str, str]  # where in the file, what is wrong, what to write
+_Finding = tuple[Keys, str, str]  # where in the file, what is wrong, what to write
 
 
-def _open(path: Path, model: type[_Model], problems: list[Problem]) -> tuple[Document, _Model] | None:
-    """The file in its shape; None, with or without problems added, when it is broken or does not exist."""
-    if not path.exists() and not path.is_symlink():
+def _there(path: Path) -> Path | None:
+    """The path, if something is there; a broken link is something, and read() will say so."""
+    return path if path.exists() or path.is_symlink() else None
+
+
+def _open(path: Path | None, model: type[_Model], problems: list[Problem]) -> tuple[Document, _Model] | None:
+    """The file in its shape; None when there is none, or when it is broken and its problems were added."""
+    if path is None:
         return None
     document = read(path, path.parent)
     if isinstance(document, tuple):
-        problems.extend(document)
+        problems += document
         return None
     value, found = validate(document, model)
-    problems.extend(found)
+    problems += found
     return None if value is None else (document, value)
 
 
 def _locate(document: Document, findings: Iterable[_Finding]) -> list[Problem]:
-    return [Problem(document.file, *document.position(where), what, write) for where, what, write in findings]
+    return [Problem(document.file, *document.position(where, key=True), what, write) for where, what, write in findings]
 
 
 def _areas(root: Path, problems: list[Problem]) -> AreaCodes | None:
     opened = _open(root / "areas.yaml", AreasFile, problems)
     if opened is None:
-        if not problems:
-            problems.append(Problem(f"{root.name}/areas.yaml", 1, 1, "there is no such file", "the area codes"))
         return None
     document, file = opened
     problems += _locate(document, _code_findings(file))
@@ -107,11 +110,11 @@ def _code_findings(file: AreasFile) -> Iterator[_Finding]:
             yield _unknown_area(("bps", bps), code)
 
 
-def _unknown_area(where: tuple[str | int, ...], code: str) -> _Finding:
+def _unknown_area(where: Keys, code: str) -> _Finding:
     return where, f"area {code!r} is not known", 'a code of areas.yaml, in quotes, e.g. "15.06"'
 
 
-def _units(path: Path, areas: AreaCodes | None, problems: list[Problem]) -> Units:
+def _units(path: Path | None, areas: AreaCodes | None, problems: list[Problem]) -> Units:
     opened = _open(path, UnitsFile, problems)
     if opened is None:
         return PROVINCE_ALONE
@@ -130,7 +133,7 @@ def _unit(unit: UnitShape) -> Unit:
 
 
 def _tree_findings(units: list[UnitShape]) -> Iterator[_Finding]:
-    parents = {unit.id: unit.parent for unit in units}
+    parents = {unit.id: unit.parent for unit in reversed(units)}  # of two with one id, the first
     province = next((unit.id for unit in units if unit.parent is None), None)
     if province is None:
         yield ("units",), "every unit has a parent", "one unit without parent: the province"
@@ -183,7 +186,7 @@ def _officer_findings(units: list[UnitShape]) -> Iterator[_Finding]:
 
 
 def _feeds(root: Path, areas: AreaCodes | None, problems: list[Problem]) -> FeedList:
-    opened = _open(root / "feeds.yaml", FeedsFile, problems)
+    opened = _open(_there(root / "feeds.yaml"), FeedsFile, problems)
     if opened is None:
         return FeedList({})
     document, file = opened
@@ -223,13 +226,14 @@ def _office(source: str, kind: KindShape, own: PromiseShape) -> FeedOffice | Non
 
 
 def _policy(root: Path, problems: list[Problem]) -> Policy:
-    opened = _open(root / "policy.yaml", PolicyFile, problems)
+    opened = _open(_there(root / "policy.yaml"), PolicyFile, problems)
     if opened is None:
         return Policy()
     file = opened[1]
     given = {
         Severity[level]: Manner(tuple(manner.channels), manner.group_wait_minutes, manner.digest)
-        for level, manner in file.severities.items()
+        for level, manner in file.severities
+        if manner
     }
     return Policy(
         manners=Policy().manners | given,
@@ -246,14 +250,14 @@ def _policy(root: Path, problems: list[Problem]) -> Policy:
 
 
 def _calendar(root: Path, problems: list[Problem]) -> Calendar:
-    opened = _open(root / "holidays.yaml", HolidaysFile, problems)
-    overlay = opened[1].root if opened else {}
-    years = {*COVERED_YEARS, *(year for year in overlay if 1990 <= year <= 2100)}
+    opened = _open(_there(root / "holidays.yaml"), HolidaysFile, problems)
+    overlay = {int(year): said for year, said in opened[1].root.items() if _is_year(year)} if opened else {}
+    years = {*COVERED_YEARS, *overlay}
     official = country_holidays("ID", years=years, expand=False, categories=("public", "government"), language="id")
     estimated = {day.year for day, name in official.items() if "(perkiraan)" in name}
     days = set(official)
     if opened:
-        problems += _locate(opened[0], _day_findings(overlay, days))
+        problems += _locate(opened[0], _day_findings(opened[1].root, days))
     for year, said in overlay.items():
         days.difference_update(said.remove)
         days.update(extra.date for extra in said.add)
@@ -262,15 +266,19 @@ def _calendar(root: Path, problems: list[Problem]) -> Calendar:
     return Calendar(frozenset(days), frozenset(years), frozenset(estimated))
 
 
-def _day_findings(overlay: dict[int, YearShape], days: set[date]) -> Iterator[_Finding]:
+def _is_year(text: str) -> bool:
+    return re.fullmatch(r"(19|20|21)\d\d", text) is not None
+
+
+def _day_findings(overlay: dict[str, YearShape], days: set[date]) -> Iterator[_Finding]:
     for year, said in overlay.items():
-        if not 1990 <= year <= 2100:
-            yield (year,), f"{year} is not a year of this program", "1990 to 2100"
+        if not _is_year(year):
+            yield (year,), f"{year!r} is not a year", "1900 to 2199"
         for n, extra in enumerate(said.add):
-            if extra.date.year != year:
+            if str(extra.date.year) != year:
                 yield (year, "add", n, "date"), f"{extra.date} is not in {year}", f"it under {extra.date.year}"
         for n, day in enumerate(said.remove):
-            if day.year != year:
+            if str(day.year) != year:
                 yield (year, "remove", n), f"{day} is not in {year}", f"it under {day.year}"
             elif day not in days:
                 yield (year, "remove", n), f"{day} is not a holiday", "a holiday of that year"

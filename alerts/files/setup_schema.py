@@ -15,6 +15,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from alerts.core.policy import Policy
 
 
+def _formed(pattern: str, what: str, write: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if re.fullmatch(pattern, value):
+            return value
+        raise ValueError(f"{value!r} is not {what}; write {write}")
+
+    return AfterValidator(check)
+
+
 def _iso_date(value: object) -> date:
     try:
         if isinstance(value, str) and len(value) == 10:
@@ -61,7 +70,7 @@ _Date = Annotated[date, BeforeValidator(_iso_date)]
 _Time = Annotated[time, BeforeValidator(_time_of_day)]
 _Span = Annotated[timedelta, BeforeValidator(_span)]
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
-_Id = Annotated[str, Field(pattern=r"^[a-z][a-z0-9.-]{0,99}$")]
+_Id = Annotated[str, _formed(r"[a-z][a-z0-9.-]{0,99}", "an id", "lower case, e.g. tanjab-barat-1")]
 _Channel = Literal["email", "sms"]
 _Level = Literal["info", "low", "medium", "high", "critical"]
 _DEFAULT = Policy()
@@ -134,13 +143,23 @@ class RetryShape(_Shape):
     give_up_after_hours: Annotated[int, Field(ge=1)] = _DEFAULT.give_up_after_hours
 
 
+class SeveritiesShape(_Shape):
+    info: MannerShape | None = None
+    low: MannerShape | None = None
+    medium: MannerShape | None = None
+    high: MannerShape | None = None
+    critical: MannerShape | None = None
+
+
 class PolicyFile(_Shape):
-    severities: dict[_Level, MannerShape] = {}
+    severities: SeveritiesShape = SeveritiesShape()
     digest_at: _Time = _DEFAULT.digest_at
     sms: SmsShape = SmsShape()
     retry: RetryShape = RetryShape()
-    case_prefix: Annotated[str, Field(pattern=r"^[A-Z]{2,5}$")] = _DEFAULT.case_prefix
-    portal: Annotated[str, Field(pattern=r"^https?://[A-Za-z0-9.:/_-]{1,100}$")] = _DEFAULT.portal
+    case_prefix: Annotated[str, _formed("[A-Z]{2,5}", "a prefix", "2 to 5 capitals, e.g. JBI")] = _DEFAULT.case_prefix
+    portal: Annotated[
+        str, _formed("https?://[A-Za-z0-9.:/_-]{1,100}", "a web address", "e.g. https://lapor.example")
+    ] = _DEFAULT.portal
 
 
 class DayOffShape(_Shape):
@@ -154,5 +173,5 @@ class YearShape(_Shape):
     remove: list[_Date] = []
 
 
-class HolidaysFile(RootModel[dict[int, YearShape]]):
+class HolidaysFile(RootModel[dict[str, YearShape]]):
     pass

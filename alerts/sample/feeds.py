@@ -24,7 +24,14 @@ DUPLICATE_RATE = 0.02
 CORRECTION_RATE = 0.02  # of the events that have something to correct; about 1% of all
 
 # Per kind of source: the usual delay in hours, and the lag of its claim of completeness behind its heartbeat.
-DELAY_HOURS = {"imigrasi": (0.2, 5), "lodging": (0.1, 1), "dukcapil": (2, 40), "kemnaker": (1, 20), "polri": (2, 48)}
+DELAY_HOURS = {
+    "imigrasi": (0.2, 5),
+    "lodging": (0.1, 1),
+    "dukcapil": (2, 40),
+    "kemnaker": (1, 20),
+    "polri": (2, 48),
+    "kesbangpol": (0, 1),  # they enter it themselves
+}
 OTHER_DELAY_HOURS = (1.0, 60.0)
 HEARTBEAT_HOURS = {"imigrasi": 6, "lodging": 6, "dukcapil": 24, "kemnaker": 24}
 CLAIM_LAG_HOURS = {"imigrasi": 6, "lodging": 24, "dukcapil": 42, "kemnaker": 24}
@@ -77,11 +84,6 @@ class Feeds:
             self._add(again, source, event_id, _body(kind, time, wrong or data))
         return event_id
 
-    def silent_hours(self, source: str, since: datetime, until: datetime) -> float:
-        """How many hours of a span the office was cut off."""
-        spans = ((max(since, a), min(until, b)) for a, b in self._outages.get(source, ()))
-        return sum((b - a).total_seconds() / 3600 for a, b in spans if a < b)
-
     def finish(self) -> tuple[list[Data], list[Data]]:
         """All events in order of receipt, and the true silences of feeds that were worth an alert."""
         heard: dict[str, list[tuple[str, str]]] = {}
@@ -122,7 +124,12 @@ class Feeds:
         span = (self.end - self.start) / number
         found = []
         for n in range(number):
-            begins = self.start + span * n + timedelta(days=5) + max(span - timedelta(days=25), timedelta(0)) * self._rng.random()
+            begins = (
+                self.start
+                + span * n
+                + timedelta(days=5)
+                + max(span - timedelta(days=25), timedelta(0)) * self._rng.random()
+            )
             found.append((begins, begins + timedelta(days=self._rng.uniform(shortest, longest))))
         return found
 
@@ -176,11 +183,16 @@ class Feeds:
     def _silences(self) -> list[Data]:
         last: dict[str, str] = {}
         found = []
-        end = [{"source": source, "receivedtime": stamp(self.end), "end": True} for source in (*self._outages, *self._files)]
+        end = [
+            {"source": source, "receivedtime": stamp(self.end), "end": True}
+            for source in (*self._outages, *self._files)
+        ]
         for event in (*self._events, *end):
             source, now = event["source"], event["receivedtime"]
             if agency(source) in SILENT_AFTER_HOURS:
-                silent = datetime.fromisoformat(last.get(source, now)) + timedelta(hours=SILENT_AFTER_HOURS[agency(source)])
+                silent = datetime.fromisoformat(last.get(source, now)) + timedelta(
+                    hours=SILENT_AFTER_HOURS[agency(source)]
+                )
                 if stamp(silent) < now:
                     found.append(
                         {
@@ -213,8 +225,8 @@ def _mistyped(kind: str, data: Data, rng: random.Random) -> Data | None:
             return {**data, "port": "Batam Center"}
         case "lodging.checked_in.v1" if data.get("reported_at"):
             return {**data, "person": {**data["person"], "full_name": "Contoh"}}
-        case "residence.registered.v1" | "location.reported.v1":
-            return {**data, "area": data["area"][:5]}
+        case "residence.registered.v1" | "location.reported.v1" if len(data["area"]) > len("15.06"):
+            return {**data, "area": data["area"][: len("15.06")]}
         case "worker.placed.v1":
             return {**data, "post_code": "9999"}
     return None

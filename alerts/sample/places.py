@@ -55,7 +55,7 @@ SOURCES = (
 
 PORTS = ("Soekarno-Hatta", "Batam Centre", "Ngurah Rai", "Sultan Thaha", "Kuala Tungkal")
 
-LODGINGS_BY_REGENCY = {"15.71": 8, "15.06": 4, "15.05": 2, "15.08": 2, "15.01": 2, "15.72": 1}  # others have one each
+LODGINGS_BY_REGENCY = {"15.71": 9, "15.06": 4, "15.05": 2, "15.08": 2, "15.01": 2, "15.72": 1}  # others have one each
 
 
 class Lodging(NamedTuple):
@@ -73,9 +73,54 @@ def lodgings() -> dict[str, list[Lodging]]:
     return found
 
 
-_FIRST = "Contoh Misal Umpama Sampel Model Pola Uji Tiruan Rekaan Khayal Percobaan Peraga Andai Semisal Ibarat Cermin".split()
+_FIRST = (
+    "Contoh",
+    "Misal",
+    "Umpama",
+    "Sampel",
+    "Model",
+    "Pola",
+    "Uji",
+    "Tiruan",
+    "Rekaan",
+    "Khayal",
+    "Peraga",
+    "Andai",
+    "Ibarat",
+)
 _LAST = (
-    "Satu Dua Tiga Empat Lima Enam Tujuh Delapan Sembilan Sepuluh Sebelas Belas Puluh Ratus Ribu Laksa Juta Awal Tengah Akhir "
-    "Utama Kedua Ketiga Baru Lama Besar Kecil Panjang Pendek Biru Hijau Kuning Merah Putih Hitam Jingga Ungu Kelabu"
-).split()
+    *(
+        "Satu",
+        "Dua",
+        "Tiga",
+        "Empat",
+        "Lima",
+        "Enam",
+        "Tujuh",
+        "Delapan",
+        "Sembilan",
+        "Sepuluh",
+        "Belas",
+        "Puluh",
+        "Ratus",
+        "Ribu",
+    ),
+    *(
+        "Laksa",
+        "Juta",
+        "Awal",
+        "Tengah",
+        "Akhir",
+        "Utama",
+        "Kedua",
+        "Ketiga",
+        "Baru",
+        "Lama",
+        "Besar",
+        "Kecil",
+        "Panjang",
+        "Pendek",
+    ),
+    *("Biru", "Hijau", "Kuning", "Merah", "Putih", "Hitam", "Jingga", "Ungu", "Kelabu"),
+)
 NAMES = tuple(f"{first} {last}" for first in _FIRST for last in _LAST)

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from alerts.sample.feeds import ON_TIME
-from alerts.sample.places import WIB
-from alerts.sample.truth import Employer, Person, Stay, start_of
+from alerts.sample.feeds import NEVER, ON_TIME, stamp
+from alerts.sample.truth import Application, Employer, Person, Stay, start_of
 from alerts.sample.world import (
     Deck,
     World,
@@ -20,7 +19,6 @@ from alerts.sample.world import (
     decide,
     depart,
     end_permit,
-    immigration,
     lodge,
     permit,
     register_residence,
@@ -57,7 +55,7 @@ ENDINGS = {
     "naturalised": 1,
     "protected": 1,
 }
-RESIDENCE = {"in_time": 92, "late": 4, "never": 4}
+RESIDENCE = {"in_time": 95, "late": 2, "never": 3}
 TRIP_RATE = 0.3
 NEW_PASSPORT_RATE = 0.15
 
@@ -75,7 +73,7 @@ class Residents:
         world = self._world
         person = world.person(employer.regency if employer else world.regency(), activity)
         person.employer, person.niora = employer, world.niora()
-        person.presence.append([start_of(date(2000, 1, 1)), datetime.max.replace(tzinfo=WIB)])
+        person.presence.append([start_of(date(2000, 1, 1)), NEVER])
         first_day = world.start.date()
         if activity == "family" and world.rng.random() < 0.2:
             kind, last, years = "ITAP", first_day + world.days(60, 1500), 5
@@ -100,7 +98,7 @@ class Residents:
             lodge(world, person, entered + timedelta(hours=4), world.rng.randint(1, 6))
         if converts:
             first = permit(world, person, entered + timedelta(hours=1), ("visit", day, day + timedelta(days=59)))
-            asked = apply(world, person, first, *[day + world.days(12, 25)] * 2, action="convert")
+            asked = apply(world, person, Application.of(first, day + world.days(12, 25), action="convert"))
             granted = world.at(asked.paid_on + world.days(4, 15))
             decide(world, person, asked, "granted", granted)
         else:
@@ -162,8 +160,12 @@ def place(world: World, person: Person, start: date, end: date) -> None:
     assert employer is not None
     begins = world.at(start)
     person.located.append((begins, end))
-    person.work.append((begins, datetime.max.replace(tzinfo=WIB)))
-    block = {"niora": person.niora} if world.rng.random() < 0.5 else {"issuing_state": "UTO", "passport_no": person.passport}
+    person.work.append((begins, NEVER))
+    block = (
+        {"niora": person.niora}
+        if world.rng.random() < 0.5
+        else {"issuing_state": "UTO", "passport_no": person.passport}
+    )
     data = {
         "person": block,
         "nib": employer.nib,
@@ -188,7 +190,7 @@ def stop_work(world: World, person: Person, day: date, reason: str) -> None:
         "nib": person.employer.nib,
         "left_on": day.isoformat(),
         "reason": reason,
-        "reported_at": (left + timedelta(hours=1)).isoformat(timespec="seconds"),
+        "reported_at": stamp(left + timedelta(hours=1)),
     }
     world.feeds.publish(f"disnaker/{person.employer.regency.slug}", "worker.left.v1", left, data)
 
@@ -202,7 +204,7 @@ def _extension(world: World, person: Person, stay: Stay, granted: datetime, late
 
 
 def _extends(world: World, person: Person, stay: Stay) -> Stay:
-    asked = apply(world, person, stay, *[stay.valid_until - world.days(16, 60)] * 2)
+    asked = apply(world, person, Application.of(stay, stay.valid_until - world.days(16, 60)))
     granted = world.at(asked.paid_on + world.days(3, 12))
     if world.rng.random() < 0.7:  # the others tell only of the new permit
         decide(world, person, asked, "granted", granted)
@@ -211,7 +213,7 @@ def _extends(world: World, person: Person, stay: Stay) -> Stay:
 
 
 def _extension_granted_late(world: World, person: Person, stay: Stay) -> Stay:
-    asked = apply(world, person, stay, *[stay.valid_until - world.days(1, 6)] * 2)
+    asked = apply(world, person, Application.of(stay, stay.valid_until - world.days(1, 6)))
     granted = world.at(stay.valid_until + world.days(2, 14))
     decide(world, person, asked, "granted", granted)
     return _extension(world, person, stay, granted + timedelta(days=world.rng.randint(0, 3), minutes=10))
@@ -238,7 +240,7 @@ def _leave(world: World, person: Person, day: date, late: timedelta = ON_TIME) -
 
 
 def _becomes_permanent(world: World, person: Person, stay: Stay) -> Stay:
-    asked = apply(world, person, stay, *[stay.valid_until - world.days(30, 60)] * 2, action="convert")
+    asked = apply(world, person, Application.of(stay, stay.valid_until - world.days(30, 60), action="convert"))
     granted = world.at(asked.paid_on + world.days(5, 20))
     decide(world, person, asked, "granted", granted)
     day = granted.date()
@@ -261,7 +263,7 @@ def _leaves_on_new_passport(world: World, person: Person, stay: Stay) -> None:
 
 
 def _refused(world: World, person: Person, stay: Stay) -> None:
-    asked = apply(world, person, stay, *[stay.valid_until - world.days(1, 8)] * 2)
+    asked = apply(world, person, Application.of(stay, stay.valid_until - world.days(1, 8)))
     refused = world.at(stay.valid_until + world.days(3, 9))
     decide(world, person, asked, world.rng.choice(("refused", "refused", "withdrawn")), refused)
     _leave(world, person, refused.date() + world.days(3, 12))
@@ -272,7 +274,9 @@ def _overstays_and_leaves(world: World, person: Person, stay: Stay) -> None:
 
 
 def _pays_too_late(world: World, person: Person, stay: Stay) -> Stay:
-    asked = apply(world, person, stay, stay.valid_until - timedelta(days=1), stay.valid_until + world.days(4, 8))
+    asked = apply(
+        world, person, Application.of(stay, stay.valid_until - timedelta(days=1), stay.valid_until + world.days(4, 8))
+    )
     granted = world.at(asked.paid_on + world.days(5, 12))
     decide(world, person, asked, "granted", granted)
     return _extension(world, person, stay, granted + timedelta(minutes=10))

@@ -54,6 +54,12 @@ class Application:
     status: str = "pending"
     decided: datetime = NEVER
 
+    @classmethod
+    def of(cls, stay: Stay, filed: date, paid: date | None = None, action: str = "extend") -> Application:
+        """For this stay; paid on the day of filing unless told otherwise."""
+        paid = paid or filed
+        return cls(stay.item, action, filed, paid, in_time=max(filed, paid) <= stay.valid_until)
+
 
 @dataclass
 class Approval:
@@ -141,10 +147,10 @@ def finished(lines: Iterable[dict[str, Any]], end: datetime) -> list[dict[str, A
 def of_person(person: Person) -> Iterator[dict[str, Any]]:
     """Everything that was amiss with a stay."""
     for stay in person.stays:
-        for span in _within(person, _overstay(person, stay)):
+        for span in within(person, _overstay(person, stay)):
             yield fact("overstay", "stay_expired", person.key, stay.item, span)
         if stay.kind == "ITAS":
-            for span in _within(person, _unregistered(person, stay)):
+            for span in within(person, _unregistered(person, stay)):
                 yield fact("residence_not_registered", "sktt_missing", person.key, stay.item, span)
     for since, until in person.presence:
         if since in person.entries:
@@ -161,10 +167,13 @@ def of_approval(employer: Employer, approval: Approval) -> dict[str, Any]:
     """The extension that was not asked for in time; a temporary approval cannot be extended, so nothing is late there."""
     since = start_of(working_days(approval.valid_until, -EXTEND_BEFORE_WORKING_DAYS))
     until = min(approval.settled, start_of(approval.valid_until + timedelta(days=1))) if approval.extendable else since
-    return fact("extension_not_asked", "rptka_extension_window", f"employer:{employer.nib}", approval.rptka_no, (since, until))
+    return fact(
+        "extension_not_asked", "rptka_extension_window", f"employer:{employer.nib}", approval.rptka_no, (since, until)
+    )
 
 
-def _within(person: Person, span: Span) -> Iterator[Span]:
+def within(person: Person, span: Span) -> Iterator[Span]:
+    """The parts of a span in which the person is in the country."""
     for since, until in person.presence:
         if max(since, span[0]) < min(until, span[1]):
             yield max(since, span[0]), min(until, span[1])
@@ -197,7 +206,8 @@ def _unregistered(person: Person, stay: Stay) -> Span:
 def _unlocated(person: Person, entered: datetime, left: datetime) -> Span:
     day = entered.date()
     longest = timedelta(days=LONG_STAY_DAYS)
-    long_since = min((max(s.issued, entered) for s in person.stays if s.valid_until - day > longest and s.issued < left), default=NEVER)
+    long_stays = (s for s in person.stays if s.valid_until - day > longest and s.issued < left)
+    long_since = min((max(s.issued, entered) for s in long_stays), default=NEVER)
     known = [*person.located, *person.residences]
     located = min((max(since, entered) for since, until in known if until >= day), default=NEVER)
     return max(start_of(day + timedelta(days=LOCATED_WITHIN_DAYS)), long_since), min(left, located)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from heapq import heappop, heappush
 
 from alerts.sample.feeds import ON_TIME
-from alerts.sample.truth import Person, Stay
+from alerts.sample.truth import Application, Person, Stay
 from alerts.sample.world import Deck, World, apply, arrive, decide, depart, lodge, permit
 
 VISITS_PER_YEAR = 3600
@@ -34,17 +35,15 @@ def visits(world: World) -> None:
     span = (world.end - world.start).days
     number = max(1, VISITS_PER_YEAR * span // 365)
     days = [world.start.date() + timedelta(days=n) for n in range(span)]
-    gone: list[Person] = []
+    gone: list[tuple[datetime, int, Person]] = []  # who left first comes back first
     for day in sorted(world.rng.choices(days, [SEASON[d.month - 1] for d in days], k=number)):
-        free = gone and gone[0].presence[-1][1].date() < day - timedelta(days=2)
+        free = gone and gone[0][0].date() < day - timedelta(days=2)
         if free and world.rng.random() < RETURNING_RATE:
-            person = gone.pop(0)
-            _visit(world, person, day, "short")
+            _visit(world, heappop(gone)[2], day, "short")
         else:
             person = world.person(world.regency(), "tourism")
             _visit(world, person, day, deck.deal())
-            gone.append(person)
-            gone.sort(key=lambda p: p.presence[-1][1])
+            heappush(gone, (person.presence[-1][1], len(world.people), person))
 
 
 def _visit(world: World, person: Person, day: date, course: str) -> None:
@@ -54,25 +53,30 @@ def _visit(world: World, person: Person, day: date, course: str) -> None:
     last = day + timedelta(days=VISA_DAYS[visa] - 1)
     entered = world.at(day, 6, 17)
     arrive(world, person, entered, visa, last)
-    unseen = course == "two_months_unseen"
-    if not unseen and (course != "short" or rng.random() < LODGED_RATE):
-        _lodgings(world, person, day, min(last, day + timedelta(days=rng.choice((2, 3, 4, 5, 7, 9, 14)))))
     if course in ("extends", "extension_granted_late"):
         first = permit(world, person, entered + timedelta(hours=1), ("visit", day, last))
         last = _extend(world, person, first, late=course != "extends")
-    leaves = {
-        "last_days_other_port": last - world.days(0, 2),
-        "overstays_days": last + world.days(1, 14),
-        "overstays_weeks": last + world.days(15, 90),
-    }
-    if course == "overstays":
-        return
+    leaving = _leaving(world, course, day, last)
+    if course != "two_months_unseen" and (course != "short" or rng.random() < LODGED_RATE):
+        _lodgings(world, person, day, min(leaving, day + timedelta(days=rng.choice((2, 3, 4, 5, 7, 9, 14)))))
     if course == "same_name":
         _mistaken_for_another(world, person, day)
-    stays = rng.randint(1, 6) if rng.random() < 0.6 else rng.randint(5, 20)
-    leaving = leaves.get(course, last - world.days(1, 20) if long or course.startswith("exten") else day + timedelta(days=stays))
-    late = timedelta(days=rng.randint(3, 15)) if course == "last_days_other_port" else ON_TIME
-    depart(world, person, max(world.at(leaving, 18, 21), entered + timedelta(hours=20)), late=late)
+    if course != "overstays":
+        late = timedelta(days=rng.randint(3, 15)) if course == "last_days_other_port" else ON_TIME
+        depart(world, person, world.at(leaving, 18, 21), late=late)
+
+
+def _leaving(world: World, course: str, day: date, last: date) -> date:
+    match course:
+        case "last_days_other_port":
+            return last - world.days(0, 2)
+        case "overstays_days":
+            return last + world.days(1, 14)
+        case "overstays_weeks" | "overstays":
+            return last + world.days(15, 90)
+        case "short" | "same_name":
+            return day + (world.days(1, 6) if world.rng.random() < 0.6 else world.days(5, 20))
+    return last - world.days(1, 20)
 
 
 def _lodgings(world: World, person: Person, day: date, until: date) -> None:
@@ -87,7 +91,7 @@ def _extend(world: World, person: Person, first: Stay, late: bool) -> date:
     """One extension of 30 days; returns the new last day."""
     filed = first.valid_until - (world.days(0, 2) if late else world.days(5, 8))
     granted = world.at(first.valid_until + world.days(2, 6) if late else filed + world.days(1, 4))
-    asked = apply(world, person, first, filed, filed)
+    asked = apply(world, person, Application.of(first, filed))
     decide(world, person, asked, "granted", granted)
     since = first.valid_until + timedelta(days=1)
     last = since + timedelta(days=29)

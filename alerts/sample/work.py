@@ -8,12 +8,21 @@ covers it, or for an employer without any approval.
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from alerts.sample.feeds import NEVER, ON_TIME
 from alerts.sample.places import REGENCIES, Regency
 from alerts.sample.residents import Residents, place, stop_work
-from alerts.sample.truth import ANSWER_WITHIN_WORKING_DAYS, Approval, Employer, Person, fact, start_of, working_days
+from alerts.sample.truth import (
+    ANSWER_WITHIN_WORKING_DAYS,
+    Approval,
+    Employer,
+    Person,
+    fact,
+    start_of,
+    within,
+    working_days,
+)
 from alerts.sample.world import Deck, World, seen, short_block
 
 APPROVALS = {
@@ -34,6 +43,15 @@ BUSINESS = ("Sawit", "Karet", "Kertas", "Batubara", "Minyak", "Kelapa", "Teh", "
 POSTS = ("2141", "2144", "2146", "1321", "3115", "2512")
 
 
+class Term(NamedTuple):
+    """From when until when an approval holds, and what it extends or replaces."""
+
+    since: date
+    last: date
+    kind: str = "standard"
+    replaces: Approval | None = None
+
+
 def employers(world: World) -> None:
     """All employers with an approval, as they stand when the sample begins, and what becomes of their approvals."""
     deck = Deck(world.rng, APPROVALS)
@@ -46,7 +64,8 @@ def employers(world: World) -> None:
             employer.locations.append("16.71")
         _register_site(world, employer)
         _approvals(world, employer, course)
-        reported = {"nib": employer.nib, "year": world.start.year - 1, "tka_count": world.rng.randint(1, 9), "companions_trained": 2}
+        year, count = world.start.year - 1, world.rng.randint(1, 9)
+        reported = {"nib": employer.nib, "year": year, "tka_count": count, "companions_trained": 2}
         at = world.at(world.start.date() + world.days(10, 60))
         world.feeds.publish(f"disnaker/{employer.regency.slug}", "employer.reported.v1", at, reported)
 
@@ -76,33 +95,25 @@ def _approvals(world: World, employer: Employer, course: str) -> None:
     last = first_day + world.days(60, 150) if temporary else last
     since = last - timedelta(days=170 if temporary else 729)
     kind = "temporary" if temporary else "standard"
-    first = _approve(world, employer, world.at(since - world.days(3, 20)), (since, last, kind))
+    first = _approve(world, employer, world.at(since - world.days(3, 20)), Term(since, last, kind))
     if course in ("extended_in_time", "extended_within_window"):
         before = world.days(55, 80) if course == "extended_in_time" else world.days(5, 30)
-        _approve(world, employer, world.at(last - before), _next_term(last), first)
+        _approve(world, employer, world.at(last - before), _next_term(first))
     elif course == "extension_news_late":
-        _approve(world, employer, world.at(last - world.days(48, 52)), _next_term(last), first, timedelta(days=31))
+        _approve(world, employer, world.at(last - world.days(48, 52)), _next_term(first), timedelta(days=31))
     elif course in ("lapses", "temporary", "ended"):
         employer.closes = last - world.days(70, 110) if course == "ended" else last
         if course == "ended":
             _end_approval(world, employer, first, world.at(employer.closes, 16, 17))
 
 
-def _next_term(last: date) -> tuple[date, date, str]:
-    return last + timedelta(days=1), last + timedelta(days=730), "standard"
+def _next_term(first: Approval) -> Term:
+    return Term(first.valid_until + timedelta(days=1), first.valid_until + timedelta(days=730), replaces=first)
 
 
-def _approve(  # noqa: PLR0913 - an approval has this many parts
-    world: World,
-    employer: Employer,
-    at: datetime,
-    term: tuple[date, date, str],
-    replaced: Approval | None = None,
-    late: timedelta = ON_TIME,
-) -> Approval:
-    since, last, kind = term
+def _approve(world: World, employer: Employer, at: datetime, term: Term, late: timedelta = ON_TIME) -> Approval:
     number = f"B.3/{world.serial('rptka'):06d}/PK.04.01/{at.year}"
-    made = Approval(number, kind != "temporary", last)
+    made = Approval(number, term.kind != "temporary", term.last)
     employer.approvals.append(made)
     data: dict[str, Any] = {
         "rptka_no": number,
@@ -111,14 +122,14 @@ def _approve(  # noqa: PLR0913 - an approval has this many parts
         "posts": [{"code": employer.post, "count": 12}],
         "locations": list(employer.locations),
         "cross_province": employer.cross_province,
-        "valid_from": since.isoformat(),
-        "valid_until": last.isoformat(),
-        "kind": kind,
+        "valid_from": term.since.isoformat(),
+        "valid_until": term.last.isoformat(),
+        "kind": term.kind,
         "companions": 2,
     }
-    if replaced:
-        replaced.settled = at
-        data["supersedes_rptka"] = replaced.rptka_no
+    if term.replaces:
+        term.replaces.settled = at
+        data["supersedes_rptka"] = term.replaces.rptka_no
     source = "kemnaker/pusat" if employer.cross_province else f"disnaker/{employer.regency.slug}"
     world.feeds.publish(source, "work_permit.approved.v1", at, data, late)
     return made
@@ -126,7 +137,12 @@ def _approve(  # noqa: PLR0913 - an approval has this many parts
 
 def _end_approval(world: World, employer: Employer, approval: Approval, at: datetime) -> None:
     approval.settled = at
-    data = {"rptka_no": approval.rptka_no, "nib": employer.nib, "ended_on": at.date().isoformat(), "reason": "kegiatan selesai"}
+    data = {
+        "rptka_no": approval.rptka_no,
+        "nib": employer.nib,
+        "ended_on": at.date().isoformat(),
+        "reason": "kegiatan selesai",
+    }
     world.feeds.publish(f"disnaker/{employer.regency.slug}", "work_permit.ended.v1", at, data)
 
 
@@ -142,12 +158,13 @@ def without_approval(world: World, residents: Residents) -> None:
         approved = NEVER
         if n == 0:
             approved = world.at(day + world.days(60, 80))
-            _approve(world, employer, approved, (approved.date(), approved.date() + timedelta(days=729), "standard"))
+            _approve(world, employer, approved, Term(approved.date(), approved.date() + timedelta(days=729)))
         for person in (p for p in world.people if p.employer is employer):
             since, until = person.work[0]
             due = start_of(working_days(since.date(), ANSWER_WITHIN_WORKING_DAYS))
-            name = "worker_without_approval"
-            world.truth.append(fact(name, "worker_without_rptka", person.key, employer.nib, (due, min(until, approved))))
+            for span_here in within(person, (due, min(until, approved))):
+                line = fact("worker_without_approval", "worker_without_rptka", person.key, employer.nib, span_here)
+                world.truth.append(line)
     residents.newcomer(world.start.date() + timedelta(days=span // 2), "director", _employer(world, REGENCIES[9]))
 
 
@@ -205,7 +222,9 @@ def _sighted(world: World, person: Person, employer: Employer | None, at: dateti
 def _inspections(world: World) -> None:
     for employer in world.employers:
         at = world.at(world.start.date() + world.days(10, max(10, (world.end - world.start).days - 10)))
-        staff = [p for p in world.people if p.employer is employer and p.here(at) and any(a <= at < b for a, b in p.work)]
+        staff = [
+            p for p in world.people if p.employer is employer and p.here(at) and any(a <= at < b for a, b in p.work)
+        ]
         _inspect(world, employer, at, (employer.regency, staff, []))
 
 
@@ -249,14 +268,12 @@ def _elsewhere(world: World, person: Person, employer: Employer, case: str) -> N
     else:
         _inspect(world, employer, ends - timedelta(days=1), (other, [person], ["location"]))
         ends = NEVER
-    for since, until in person.presence:
-        if since <= begins < until:
-            span_here = (begins, min(until, ends))
-            world.truth.append(fact("work_not_covered", "unregistered_workplace", person.key, other.code, span_here))
+    for span_here in within(person, (begins, ends)):
+        world.truth.append(fact("work_not_covered", "unregistered_workplace", person.key, other.code, span_here))
 
 
 def _cover(world: World, employer: Employer, approval: Approval, change: tuple[datetime, Regency]) -> None:
     """A changed approval adds a place."""
     at, regency = change
     employer.locations.append(regency.code)
-    _approve(world, employer, at, (at.date(), approval.valid_until, "standard"), approval)
+    _approve(world, employer, at, Term(at.date(), approval.valid_until, replaces=approval))

@@ -70,7 +70,8 @@ class World:
         return f"9C{self.rng.randint(21, 26)}JE{self.serial('niora'):04d}"
 
     def permit_no(self, kind: str) -> str:
-        return f"2C{dict(visit=1, ITK=2, ITAS=3, ITAP=4)[kind]}1JE{self.serial('permit'):05d}"
+        sort = {"visit": 1, "ITAS": 3, "ITAP": 4}[kind]
+        return f"2C{sort}1JE{self.serial('permit'):05d}"
 
     def person(self, regency: Regency, activity: str) -> Person:
         """Somebody new. No two share name and birth date, so only identifiers tie records together."""
@@ -136,14 +137,22 @@ def arrive(world: World, person: Person, at: datetime, visa: str, stay_until: da
 def depart(world: World, person: Person, at: datetime, kind: str = "none", late: timedelta = ON_TIME) -> None:
     """Leaves. News from a port of another office comes late."""
     person.presence[-1][1] = at
-    person.work = [(since, min(until, at)) for since, until in person.work]
+    if kind != "ERP":  # who keeps the permit comes back to work
+        person.work = [(since, min(until, at)) for since, until in person.work]
     others = [r.immigration for r in REGENCIES if r.immigration != person.regency.immigration]
     source = f"imigrasi/{world.rng.choice(others)}" if late else immigration(person)
-    data = {"person": full_block(person), "exit_date": at.date().isoformat(), "port": world.rng.choice(PORTS), "kind": kind}
+    data = {
+        "person": full_block(person),
+        "exit_date": at.date().isoformat(),
+        "port": world.rng.choice(PORTS),
+        "kind": kind,
+    }
     world.feeds.publish(source, "departure.recorded.v1", at, data, late)
 
 
-def permit(world: World, person: Person, issued: datetime, stay: tuple[str, date, date], late: timedelta = ON_TIME) -> Stay:
+def permit(
+    world: World, person: Person, issued: datetime, stay: tuple[str, date, date], late: timedelta = ON_TIME
+) -> Stay:
     """Issues a stay permit (kind, first day, last day)."""
     kind, valid_from, valid_until = stay
     number = world.permit_no(kind)
@@ -164,12 +173,11 @@ def permit(world: World, person: Person, issued: datetime, stay: tuple[str, date
     return made
 
 
-def apply(world: World, person: Person, stay: Stay, filed: date, paid: date, action: str = "extend") -> Application:  # noqa: PLR0913
+def apply(world: World, person: Person, asked: Application) -> Application:
     """Files for an extension or conversion; it is known once paid."""
-    made = Application(stay.item, action, filed, paid, in_time=max(filed, paid) <= stay.valid_until)
-    person.applications.append(made)
-    _tell_application(world, person, made, world.at(paid))
-    return made
+    person.applications.append(asked)
+    _tell_application(world, person, asked, world.at(asked.paid_on))
+    return asked
 
 
 def decide(world: World, person: Person, application: Application, outcome: str, at: datetime) -> None:
@@ -218,7 +226,8 @@ def lodge(world: World, person: Person, at: datetime, nights: int) -> None:
     out = at.date() + timedelta(days=nights)
     person.located.append((at, out))
     block = {"issuing_state": "UTO", "passport_no": person.passport, "full_name": person.name}
-    data = {"person": block, "lodging_id": place.id, "area": place.area, "checked_in_at": stamp(at), "expected_out": out.isoformat()}
+    data = {"person": block, "lodging_id": place.id, "area": place.area, "checked_in_at": stamp(at)}
+    data["expected_out"] = out.isoformat()
     if late or at < world.start or world.rng.random() < 0.8:
         data["reported_at"] = stamp(reported)
     event_id = world.feeds.publish("lodging/apoa", "lodging.checked_in.v1", at, data, reported - at)
@@ -235,5 +244,9 @@ def seen(world: World, person: Person, at: datetime, source: str, report: dict[s
     """An officer reports where the person was; the reporter's role follows from the office."""
     roles = {"kecamatan": "camat", "kelurahan": "lurah", "fkdm": "fkdm", "polri": "police", "kesbangpol": "officer"}
     person.located.append((at, at.date()))
-    data = {"person": short_block(world, person), "observed_at": stamp(at), "reporter_role": roles[source.partition("/")[0]]}
+    data = {
+        "person": short_block(world, person),
+        "observed_at": stamp(at),
+        "reporter_role": roles[source.partition("/")[0]],
+    }
     world.feeds.publish(source, "location.reported.v1", at, data | report)

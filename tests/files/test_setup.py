@@ -248,8 +248,8 @@ UNIT = 'units:\n  - {id: p, name: P, areas: ["15"]}\n'
         ("areas", "bps: {}\n", r"areas.yaml:\d+:\d+ .*names"),
         (
             "feeds",
-            "imigrsi: {every: 1d, lateness: 1d, offices: {}}\n",
-            r"feeds.yaml:1:\d+ 'imigrsi' is not a kind.*imigrasi",
+            "imigrsi:\n  every: 1d\n  lateness: 1d\n  offices: {}\n",
+            r"feeds.yaml:1:1 'imigrsi' is not a kind.*imigrasi",
         ),
         (
             "feeds",
@@ -268,10 +268,21 @@ UNIT = 'units:\n  - {id: p, name: P, areas: ["15"]}\n'
             r"feeds.yaml:4:\d+ area '15.6'",
         ),
         ("policy", "digest_at: 8 pagi\n", r'policy.yaml:1:\d+ .*not a time of day.*"08:00"'),
-        ("policy", "severities: {urgent: {channels: [email]}}\n", r"policy.yaml:1:\d+ .*urgent"),
+        (
+            "policy",
+            "severities: {hihg: {channels: [email]}}\n",
+            r"policy.yaml:1:14 .hihg. is not a key here; write high",
+        ),
         ("policy", "severities: {high: {channels: [pigeon]}}\n", r"policy.yaml:1:\d+ "),
         ("policy", "retry: {after_minutes: []}\n", r"policy.yaml:1:\d+ "),
-        ("policy", "portal: javascript:alert(1)\n", r"policy.yaml:1:\d+ "),
+        ("policy", "portal: javascript:alert(1)\n", r"policy.yaml:1:\d+ .* not a web address; write e.g. https"),
+        ("policy", "case_prefix: jbi\n", r"policy.yaml:1:14 'jbi' is not a prefix; write 2 to 5 capitals"),
+        ("policy", "sms: {quiet_below: urgent}\n", r"policy.yaml:1:\d+ .*'critical'"),
+        (
+            "units",
+            "units:\n  - {id: Prov, name: P, areas: []}\n",
+            r"units.yaml:2:\d+ 'Prov' is not an id; write lower case",
+        ),
         ("holidays", "2026: {add: [{date: 2027-01-04, name: X}]}\n", r"holidays.yaml:1:\d+ 2027-01-04 is not in 2026"),
         ("holidays", "2026:\n  remove: [2026-03-17]\n", r"holidays.yaml:2:\d+ 2026-03-17 is not a holiday"),
         (
@@ -279,7 +290,7 @@ UNIT = 'units:\n  - {id: p, name: P, areas: ["15"]}\n'
             "2026: {remove: [17/3/2026]}\n",
             r"holidays.yaml:1:\d+ .*'17/3/2026' is not a date.*write e.g. 2026",
         ),
-        ("holidays", "20266: {}\n", r"holidays.yaml:1:\d+ 20266 is not a year"),
+        ("holidays", "20266: {}\n", r"holidays.yaml:1:\d+ '20266' is not a year"),
     ],
 )
 def test_a_mistake_is_refused_with_its_place_and_what_to_write(tmp_path, name, text, said):
@@ -329,6 +340,13 @@ def test_the_problems_of_all_files_come_at_once_in_the_order_of_their_places(tmp
         "rules/holidays.yaml",
         "rules/policy.yaml",
         *["rules/units.yaml"] * 2,
+    ]
+
+
+def test_a_units_file_that_was_asked_for_must_be_there(tmp_path):
+    problems = load_setup(tmp_path, SHIPPED, tmp_path / "unit.yaml")
+    assert [str(problem).partition("/")[2] for problem in problems] == [
+        "unit.yaml:1:1 there is no such file; write a file, or mend the link"
     ]
 
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from alerts.core.events.areas import AreaCodes
 from alerts.core.events.catalogue import EVENT_TYPES
-from alerts.core.events.fields import EventId, Instant, Source
+from alerts.core.events.fields import MAX_ID_CHARS, EventId, Instant, Source
 from alerts.core.events.reasons import Reason, Rejection, reasons_of
 
 MAX_EVENT_BYTES = 64 * 1024
@@ -126,23 +126,19 @@ def _parse(raw: bytes) -> dict[str, Any] | Rejection:
 
 
 def _spoken(raw: bytes, error: ValueError) -> str:
-    """The parser's words, without any text of the event: a duplicate key is named by its place."""
-    if not raw:
-        return "there is nothing in it"
+    """The parser's words without any text of the event: a duplicate key is named by its place."""
     try:
         raw.decode()
     except UnicodeDecodeError as wrong:
         return f"byte {wrong.start} is not UTF-8"
-    if raw.startswith(b"\xef\xbb\xbf"):
-        return "it starts with a byte order mark"
-    if b"\x00" in raw:
-        return "it has NUL bytes, as UTF-16 has"
+    if raw.startswith(b"\xef\xbb\xbf") or b"\x00" in raw:
+        return "it has a byte order mark or NUL bytes, as UTF-16 has"
     words = str(error)
-    if words.startswith("recursion limit"):
-        return "lists and objects are nested too deep"
     if words.startswith("Detected duplicate key"):
         return f"a field stands twice in one object, the second {words[words.rfind(' at ') + 1 :]}"
-    return words
+    if words.startswith("recursion limit"):
+        return "lists and objects are nested too deep"
+    return words if raw.strip() else "there is nothing in it"
 
 
 def _unknown_type(kind: object) -> Reason:
@@ -159,5 +155,9 @@ def _refused(where: str, what: str, write: str) -> Rejection:
 
 def _rejected(parsed: dict[str, Any], reasons: list[Reason]) -> Rejection:
     """With source and id, where they are fit to be shown."""
-    source, id = (value if isinstance(value := parsed.get(name), str) else None for name in ("source", "id"))
-    return Rejection(tuple(reasons), source[:200] if source else None, id[:200] if id else None)
+    source, id = (_showable(parsed.get(name)) for name in ("source", "id"))
+    return Rejection(tuple(reasons), source, id)
+
+
+def _showable(value: object) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARS and value.isprintable() else None

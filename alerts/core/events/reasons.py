@@ -40,6 +40,9 @@ class Rejection(msgspec.Struct, frozen=True):
 def reasons_of(error: ValidationError) -> tuple[Reason, ...]:
     """What pydantic found, in our words: the first `MAX_REASONS` findings, and how many more there are."""
     found = error.errors(include_url=False, include_input=False)
+    # A list that is "too short" because some of its entries are wrong is not short: the entries are reported.
+    broken = {finding["loc"][:-depth] for finding in found for depth in range(1, len(finding["loc"]))}
+    found = [finding for finding in found if finding["type"] != "too_short" or finding["loc"] not in broken]
     reasons = [_reason(finding) for finding in found[:MAX_REASONS]]
     if len(found) > MAX_REASONS:
         reasons.append(Reason("event", f"has {len(found) - MAX_REASONS} more findings", "the ones above first"))
@@ -54,8 +57,6 @@ def _reason(finding: Any) -> Reason:
         return Reason(_path(location), context["what"], context["write"])
     if kind == "string_pattern_mismatch":
         return Reason(_path(location), *HINTS[context["pattern"]])
-    if kind.startswith("date_"):
-        return Reason(_path(location), "does not exist in the calendar", "a day that exists")
     what, write = _WORDS.get(kind, (finding["msg"], "what the schema of this type says"))
     return Reason(_path(location), what.format(**context), write.format(**context))
 
@@ -66,6 +67,8 @@ def _path(location: list[str | int]) -> str:
 
 
 _WORDS: dict[str, tuple[str, str]] = {
+    "date_from_datetime_parsing": ("does not exist in the calendar", "a day that exists"),
+    "value_error": ("does not exist in the calendar", "a day and time that exist"),
     "missing": ("is missing", "this field; it is required"),
     "string_type": ("is not text", "text in quotes"),
     "string_too_long": ("is longer than {max_length} characters", "at most {max_length} characters"),

@@ -74,7 +74,7 @@ def _area(facts: PersonFacts) -> str | None:
         facts.arrivals, facts.permits, facts.residences, facts.lodgings, facts.sightings, facts.placements
     )
     latest = max((f for f in placed if f.area), key=lambda f: f.order, default=None)  # type: ignore[attr-defined]
-    return latest.area if latest else None  # type: ignore[attr-defined, no-any-return]
+    return latest.area if latest else None  # type: ignore[attr-defined]
 
 
 # Stays ------------------------------------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ class Subject(msgspec.Struct, Generic[K], frozen=True, array_like=True):
 AnySubject = Subject[Any]
 
 _encoder = msgspec.msgpack.Encoder()
-_decoders = {
+_decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
     "person": msgspec.msgpack.Decoder(Subject[PersonFacts]),
     "employer": msgspec.msgpack.Decoder(Subject[EmployerFacts]),
     "lodging": msgspec.msgpack.Decoder(Subject[LodgingFacts]),
@@ -82,7 +82,7 @@ _decoders = {
 
 def new_subject(id: int, kind: str, key: str) -> AnySubject:
     """A subject of whom nothing is known yet."""
-    return Subject(id, kind, key, EMPTY[kind])
+    return Subject(id, kind, key, EMPTY.get(kind))  # a feed has its first state at once
 
 
 def encode(subject: AnySubject) -> bytes:

@@ -1,0 +1,138 @@
+"""The shape of a rule file: its keys, and the small texts inside them (spans, paths, deadlines)."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
+
+from alerts.core.events.fields import AGENCIES
+from alerts.core.rules import NOW_OFFSET, Due, Each, Offset, Path, Status
+
+_NAME = r"[a-z][a-z0-9_]*"
+_SPAN = r"(\d{1,4})(h|d|wd)"
+
+
+def parse_span(value: Any) -> Offset:
+    """`30d` as an Offset. Raises ValueError, here as below with what to write instead."""
+    found = re.fullmatch(_SPAN, value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f"“{value}” is not a span; write a number and h, d or wd (working days), e.g. 12h, 30d or 5wd")
+    return Offset(int(found[1]), found[2])
+
+
+def parse_path(value: Any) -> Path:
+    """`stay.valid_until` as a Path."""
+    found = re.fullmatch(rf"({_NAME})\.({_NAME})", value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f"“{value}” does not name a fact; write e.g. stay.valid_until")
+    return Path(found[1], found[2])
+
+
+def parse_each(value: Any) -> tuple[Each, str]:
+    """`stay in person.stays` as an Each, and the subject that it is said to be of."""
+    found = re.fullmatch(rf"({_NAME})\s+in\s+({_NAME})\.({_NAME})", value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(f"“{value}” does not name the items; write e.g. stay in person.stays")
+    return Each(found[1], found[3]), found[2]
+
+
+def parse_due(value: Any) -> Due:
+    """`stay.valid_until + 1d` as a Due."""
+    found = re.fullmatch(rf"({_NAME})\.({_NAME})(?:\s*([+-])\s*{_SPAN})?", value) if isinstance(value, str) else None
+    if not found:
+        raise ValueError(
+            f"“{value}” is not a deadline; write a date of the register and a span, e.g. stay.valid_until + 1d"
+        )
+    amount = int(found[4] or 0) * (-1 if found[3] == "-" else 1)
+    return Due(Path(found[1], found[2]), Offset(amount, found[5]) if found[5] else NOW_OFFSET)
+
+
+def _day(value: Any) -> date:
+    try:
+        if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise ValueError(f"“{value}” is not a date; write e.g. 2027-06-30")
+
+
+def _agency(value: str) -> str:
+    if value in AGENCIES:
+        return value
+    near = difflib.get_close_matches(value, AGENCIES, n=1)
+    raise ValueError(f"“{value}” is not a kind of source; write {near[0] if near else 'one of ' + ', '.join(AGENCIES)}")
+
+
+def _id(value: str) -> str:
+    if not re.fullmatch(_NAME, value):
+        raise ValueError(f"“{value}” is not an id; write small letters, digits and _, e.g. stay_expired")
+    return value
+
+
+def _shown(parse: Callable[[Any], Any], pattern: str, example: str) -> tuple[PlainValidator, WithJsonSchema]:
+    return PlainValidator(parse), WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
+
+
+Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+Id = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "pattern": f"^{_NAME}$"})]
+Span = Annotated[Offset, *_shown(parse_span, _SPAN, "30d")]
+Fact = Annotated[Path, *_shown(parse_path, rf"{_NAME}\.{_NAME}", "stay.valid_until")]
+Items = Annotated[tuple[Each, str], *_shown(parse_each, rf"{_NAME}\s+in\s+{_NAME}\.{_NAME}", "stay in person.stays")]
+Deadline = Annotated[Due, *_shown(parse_due, rf"{_NAME}\.{_NAME}(\s*[+-]\s*{_SPAN})?", "stay.valid_until + 1d")]
+Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Agency = Annotated[str, AfterValidator(_agency), WithJsonSchema({"enum": list(AGENCIES)})]
+SeverityName = Literal["info", "low", "medium", "high", "critical"]
+
+
+class Shape(BaseModel):
+    """A mapping that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TextShape(Shape):
+    id: Words
+    en: Words
+
+
+class StepShape(Shape):
+    at: Span
+    severity: SeverityName
+    notify: tuple[Words, ...] = ()
+
+
+class RuleFile(Shape):
+    """A rule file, each key well formed in itself. What the keys mean together is the loader's matter."""
+
+    id: Id
+    status: Status = Field(description="draft: not judged; shadow: judged and counted, never sent; active; retired")
+    title: TextShape
+    owner: Words = Field(description="who answers for this rule")
+    legal_basis: Annotated[tuple[Words, ...], Field(min_length=1)]
+    review_by: Day
+    false_positives: Annotated[
+        tuple[Words, ...], Field(min_length=1, description="innocent explanations to check first")
+    ]
+    about: Literal["person", "employer", "lodging", "institution", "area", "feed"]
+    each: Items | None = Field(None, description="one alert per item of a list")
+    when: Words = Field(max_length=4000, description="CEL over the register; it has no clock")
+    due: Deadline | None = Field(None, description="the deadline; without it the alert stands at once")
+    steps: Annotated[tuple[StepShape, ...], Field(min_length=1)] | None = None
+    severity: SeverityName | None = None
+    keep: Span | None = Field(None, description="longest life of an alert that no fact clears")
+    needs: Annotated[tuple[Agency, ...], Field(min_length=1)] | None = None
+    area: Fact | None = Field(None, description="decides the responsible unit; without it the province")
+    facts: tuple[Fact, ...] = Field(description="all that a message may carry")
+    inhibits: tuple[Id, ...] = ()
+    template: Id | None = None
+
+
+def rule_schema() -> dict[str, Any]:
+    """The JSON Schema of a rule file, for editors."""
+    schema = RuleFile.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A rule of lapor-dini"}

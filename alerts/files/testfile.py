@@ -1,0 +1,196 @@
+"""Rule test files -> values: events that happen, then what stands at which instant. Running them is not done here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import AfterValidator, BeforeValidator, Field, RootModel, WithJsonSchema
+
+from alerts.core.calendar import WIB
+from alerts.core.cel_checker import nearest
+from alerts.core.events.catalogue import EVENT_TYPES
+from alerts.files.reading import Document, Keys, Problem, read, validate
+from alerts.files.schema import Agency, Id, SeverityName, Shape, Words
+
+
+class GivenEvent(msgspec.Struct, frozen=True):
+    """An event of a test; instants are UTC. `line` is where it stands in the file."""
+
+    type: str
+    time: datetime
+    received: datetime
+    source: str
+    id: str
+    data: dict[str, Any]
+    supersedes: str | None
+    line: int
+
+
+class Expected(msgspec.Struct, frozen=True):
+    """An alert that should stand; what is None may be anything."""
+
+    rule: str
+    item: str | None = None
+    severity: str | None = None
+    unit: str | None = None
+    state: str | None = None  # "unknown": a source is silent
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """All that should stand at an instant (UTC)."""
+
+    at: datetime
+    alerts: tuple[Expected, ...]
+    line: int
+
+
+class RuleTest(msgspec.Struct, frozen=True):
+    """One test. `complete` names the kinds of source that are complete only until then; all others always are."""
+
+    name: str
+    given: tuple[GivenEvent, ...]
+    expect: tuple[Standing, ...]
+    complete: dict[str, datetime]
+    file: str
+    line: int
+
+
+def _instant(value: Any) -> datetime:
+    """A date (00:00 WIB), a local time (WIB) or an instant with its offset."""
+    pattern = r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d)?)?"
+    try:
+        if isinstance(value, str) and re.fullmatch(pattern, value):
+            found = datetime.fromisoformat(value)
+            return (found if found.tzinfo else found.replace(tzinfo=WIB)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"“{value}” is not a day or time; write e.g. 2026-03-03 or 2026-03-03T08:00 (both WIB)")
+
+
+def _event_type(value: str) -> str:
+    if value not in EVENT_TYPES:
+        raise ValueError(f"“{value}” is not a type of event; write {nearest(value, EVENT_TYPES)}")
+    return value
+
+
+def _expected(value: Any) -> Any:
+    """`rule` or `rule:item` as the longer form."""
+    if not isinstance(value, str):
+        return value
+    rule, colon, item = value.partition(":")
+    return {"rule": rule.strip(), "item": item.strip() if colon else None}
+
+
+Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type": "string"})]
+
+
+class GivenShape(Shape):
+    type: Annotated[str, AfterValidator(_event_type)]
+    time: Instant
+    received: Instant | None = None
+    source: Words | None = None
+    id: Words | None = None
+    supersedes: Words | None = None
+    data: dict[str, Any]
+
+
+class ExpectedShape(Shape):
+    rule: Id
+    item: Words | None = None
+    severity: SeverityName | None = None
+    unit: Words | None = None
+    state: Literal["unknown"] | None = None
+
+
+class TestShape(Shape):
+    __test__ = False  # for pytest: this is no test of ours
+
+    name: Words
+    given: Annotated[tuple[GivenShape, ...], Field(min_length=1)]
+    expect: Annotated[dict[str, tuple[Annotated[ExpectedShape, BeforeValidator(_expected)], ...]], Field(min_length=1)]
+    complete: dict[Agency, Instant] = Field(default_factory=dict)
+
+
+class TestFile(RootModel[Annotated[tuple[TestShape, ...], Field(min_length=1)]]):
+    __test__ = False
+
+
+def load_rule_tests(path: Path, root: Path) -> tuple[tuple[RuleTest, ...], tuple[Problem, ...]]:
+    """The tests of a *.test.yaml file, or none of them and every problem in it. Never raises for its contents."""
+    document = read(path, root)
+    if isinstance(document, tuple):
+        return (), document
+    shape, problems = validate(document, TestFile)
+    problems = tuple(sorted({*problems, *_unquoted(document, document.data, ()), *_undated(document)}))
+    if problems or shape is None:
+        return (), problems
+    return tuple(_test(document, number, test) for number, test in enumerate(shape.root)), ()
+
+
+def _unquoted(document: Document, data: Any, path: Keys) -> Iterator[Problem]:
+    """Decimal numbers: no fact is one, so it is an area code or a number that has lost its last zero."""
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _unquoted(document, value, (*path, key))
+    elif isinstance(data, float):
+        yield document.problem(path, f"{data} is read as a number", 'it in quotes, e.g. "15.06"')
+
+
+def _undated(document: Document) -> Iterator[Problem]:
+    for number, test in enumerate(document.data if isinstance(document.data, list) else []):
+        expect = test.get("expect") if isinstance(test, dict) else None
+        for at in expect if isinstance(expect, dict) else ():
+            try:
+                _instant(at)
+            except ValueError as error:
+                what, _, write = str(error).partition("; write ")
+                yield document.problem((number, "expect", at), what, write, key=True)
+
+
+def _test(document: Document, number: int, test: TestShape) -> RuleTest:
+    def line(*path: str | int) -> int:
+        return document.position((number, *path), key=True)[0]
+
+    given = tuple(
+        GivenEvent(
+            type=event.type,
+            time=event.time,
+            received=event.received or event.time,
+            source=event.source or f"{_publisher(event.type)}/uji",
+            id=event.id or str(place + 1),
+            data=event.data,
+            supersedes=event.supersedes,
+            line=line("given", place),
+        )
+        for place, event in enumerate(test.given)
+    )
+    expect = tuple(
+        Standing(_instant(at), tuple(Expected(**dict(alert)) for alert in alerts), line("expect", at))
+        for at, alerts in test.expect.items()
+    )
+    in_order = tuple(sorted(expect, key=lambda standing: standing.at))
+    return RuleTest(test.name, given, in_order, dict(test.complete), document.file, line())
+
+
+_PUBLISHERS = {  # the first agency that publishes what begins so (docs: event catalogue)
+    "residence.": "dukcapil",
+    "lodging.": "lodging",
+    "location.": "kecamatan",
+    "work": "disnaker",
+    "employer.": "disnaker",
+    "institution.permit": "kemlu",
+    "institution.": "kesbangpol",
+    "visit.": "kemlu",
+    "community.": "public",
+    "identity.": "kesbangpol",
+    "alert.": "kesbangpol",
+}
+
+
+def _publisher(event_type: str) -> str:
+    return next((agency for start, agency in _PUBLISHERS.items() if event_type.startswith(start)), "imigrasi")

@@ -1,0 +1,200 @@
+"""The notices: what a plan reads, and the states that a hand-off goes through.
+
+A notice is worded once, before its first hand-off, and kept with its bytes. `sending` is written before the carrier is spoken to,
+so after a crash it is known which hand-offs are in doubt: those are repeated with the same bytes and marked `maybe_twice`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import apsw
+import msgspec
+
+from alerts.core.plan import Notice, NoticeLine, Told
+from alerts.core.rules import Severity
+from alerts.store.database import from_us, to_us, transaction
+
+_NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason"
+
+
+class Handoff(msgspec.Struct, frozen=True):
+    """A notice whose time has come. `payload` is None before it was worded."""
+
+    notice: Notice
+    attempts: int
+    maybe_twice: bool
+    payload: bytes | None
+    first_handed_at: datetime | None
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """The books: everything owed is sent, pending or failed with a reason. `cancelled` was withdrawn before anybody was told."""
+
+    owed: int
+    sent: int
+    pending: int
+    failed: int
+    cancelled: int
+    maybe_twice: int
+    failed_without_reason: int
+
+    @property
+    def balanced(self) -> bool:
+        return self.owed == self.sent + self.pending + self.failed and not self.failed_without_reason
+
+
+class SqliteBook:
+    """Implements `core.plan.Book`, and the dispatcher's side of the same rows."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    # For the plan -------------------------------------------------------------------------------------------------------
+
+    def planned(self, officers: Collection[str], alerts: Collection[str]) -> Sequence[Notice]:
+        sql = (
+            f"SELECT {_NOTICE} FROM notices WHERE state = 'planned' AND attempts = 0"  # noqa: S608 - our own column names
+            " AND (officer IN (SELECT value FROM json_each(?))"
+            " OR id IN (SELECT notice FROM notice_lines WHERE alert IN (SELECT value FROM json_each(?))))"
+            " ORDER BY created_at, id"
+        )
+        return self._notices(sql, _json(officers), _json(alerts))
+
+    def told(self, alerts: Collection[str]) -> Sequence[Told]:
+        sql = (
+            "SELECT DISTINCT l.alert, n.officer, n.unit, n.channel, n.address, n.language FROM notice_lines l"
+            " JOIN notices n ON n.id = l.notice WHERE l.alert IN (SELECT value FROM json_each(?))"
+            " AND n.kind = 'alert' AND n.officer <> '' AND (n.state IN ('sending', 'sent') OR n.attempts > 0)"
+            " ORDER BY l.alert, n.officer, n.channel, n.address"
+        )
+        return [Told(*row) for row in self._rows(sql, _json(alerts))]
+
+    def recent_sms(self, officers: Collection[str], since: datetime) -> Mapping[str, Sequence[datetime]]:
+        sql = (
+            "SELECT officer, send_after FROM notices WHERE officer IN (SELECT value FROM json_each(?)) AND channel = 'sms'"
+            " AND send_after >= ? AND state <> 'cancelled' ORDER BY send_after"
+        )
+        recent: dict[str, list[datetime]] = {}
+        for officer, at in self._rows(sql, _json(officers), to_us(since)):
+            recent.setdefault(officer, []).append(from_us(at))
+        return recent
+
+    # For the dispatcher -------------------------------------------------------------------------------------------------
+
+    def due(self, now: datetime, limit: int) -> Sequence[Handoff]:
+        """Planned notices whose time has come, oldest first."""
+        sql = (
+            f"SELECT {_NOTICE}, attempts, maybe_twice, payload, handed_at FROM notices"  # noqa: S608 - our own column names
+            " WHERE state = 'planned' AND send_after <= ? ORDER BY send_after, id LIMIT ?"
+        )
+        rows = list(self._rows(sql, to_us(now), limit))
+        lines = self._lines([row[0] for row in rows])
+        return [
+            Handoff(_notice(row, lines), row[12], bool(row[13]), row[14], from_us(row[15]) if row[15] else None)
+            for row in rows
+        ]
+
+    def next_due(self) -> datetime | None:
+        """When the next planned notice is to be sent."""
+        ((value,),) = self._rows("SELECT min(send_after) FROM notices WHERE state = 'planned'")
+        return None if value is None else from_us(value)
+
+    def begin(self, id: str, now: datetime, payload: bytes, subject: str, problem: str) -> None:
+        """Write down, before the carrier is spoken to, that this notice is being handed over with these bytes."""
+        with transaction(self._connection):
+            self._connection.execute(
+                "UPDATE notices SET state = 'sending', attempts = attempts + 1, payload = ?, subject = ?, problem = ?,"
+                " handed_at = coalesce(handed_at, ?) WHERE id = ? AND state = 'planned'",
+                (payload, subject, problem, to_us(now), id),
+            )
+
+    def sent(self, id: str, reference: str) -> None:
+        """The carrier took it."""
+        self._settle("UPDATE notices SET state = 'sent', reference = ?, reason = '' WHERE id = ?", (reference, id))
+
+    def failed(self, id: str, reason: str) -> None:
+        """It will never be taken."""
+        self._settle("UPDATE notices SET state = 'failed', reason = ? WHERE id = ?", (reason, id))
+
+    def again(self, id: str, at: datetime, reason: str, *, in_doubt: bool) -> None:
+        """Try again at `at`; `in_doubt` when the carrier may have taken it."""
+        sql = "UPDATE notices SET state = 'planned', send_after = ?, reason = ?, maybe_twice = maybe_twice OR ? WHERE id = ?"
+        self._settle(sql, (to_us(at), reason, in_doubt, id))
+
+    def in_doubt(self) -> Sequence[str]:
+        """Notices that were being handed over when the process ended."""
+        return [id for (id,) in self._rows("SELECT id FROM notices WHERE state = 'sending' ORDER BY id")]
+
+    def owed(self) -> Owed:
+        """Count the books."""
+        sql = (
+            "SELECT count(*) FILTER (WHERE state <> 'cancelled'), count(*) FILTER (WHERE state = 'sent'),"
+            " count(*) FILTER (WHERE state IN ('planned', 'sending')), count(*) FILTER (WHERE state = 'failed'),"
+            " count(*) FILTER (WHERE state = 'cancelled'), count(*) FILTER (WHERE maybe_twice),"
+            " count(*) FILTER (WHERE state = 'failed' AND reason = '') FROM notices"
+        )
+        ((*counts,),) = self._rows(sql)
+        return Owed(*counts)
+
+    # Small helpers ------------------------------------------------------------------------------------------------------
+
+    def _settle(self, sql: str, values: tuple[Any, ...]) -> None:
+        with transaction(self._connection):
+            self._connection.execute(sql, values)
+
+    def _notices(self, sql: str, *values: Any) -> list[Notice]:
+        rows = list(self._rows(sql, *values))
+        lines = self._lines([row[0] for row in rows])
+        return [_notice(row, lines) for row in rows]
+
+    def _lines(self, ids: list[str]) -> dict[str, list[NoticeLine]]:
+        sql = (
+            "SELECT notice, alert, change, severity FROM notice_lines WHERE notice IN (SELECT value FROM json_each(?))"
+            " ORDER BY notice, severity DESC, alert"
+        )
+        lines: dict[str, list[NoticeLine]] = {}
+        for notice, alert, change, severity in self._rows(sql, _json(ids)):
+            lines.setdefault(notice, []).append(NoticeLine(alert, change, Severity(severity)))
+        return lines
+
+    def _rows(self, sql: str, *values: Any) -> apsw.Cursor:
+        return self._connection.execute(sql, values)
+
+
+def write_notices(connection: apsw.Connection, notices: Iterable[Notice]) -> None:
+    """New notices, and new lines or times of planned ones; part of the transaction of a batch."""
+    for n in notices:
+        connection.execute(
+            f"INSERT INTO notices ({_NOTICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # noqa: S608
+            " send_after = excluded.send_after, state = excluded.state, reason = excluded.reason",
+            (n.id, n.kind, n.officer, n.unit, n.channel, n.address, n.language, n.digest, to_us(n.created_at),
+             to_us(n.send_after), n.state, n.reason),
+        )  # fmt: skip
+        connection.execute("DELETE FROM notice_lines WHERE notice = ?", (n.id,))
+        lines = [(n.id, line.alert, line.change, line.severity) for line in n.lines]
+        connection.executemany("INSERT INTO notice_lines VALUES (?, ?, ?, ?)", lines)
+
+
+def _notice(row: tuple[Any, ...], lines: dict[str, list[NoticeLine]]) -> Notice:
+    return Notice(
+        id=row[0],
+        kind=row[1],
+        officer=row[2],
+        unit=row[3],
+        channel=row[4],
+        address=row[5],
+        language=row[6],
+        digest=bool(row[7]),
+        created_at=from_us(row[8]),
+        send_after=from_us(row[9]),
+        state=row[10],
+        reason=row[11],
+        lines=tuple(lines.get(row[0], ())),
+    )
+
+
+def _json(values: Collection[str]) -> str:
+    return msgspec.json.encode(sorted(values)).decode()

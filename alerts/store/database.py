@@ -1,0 +1,89 @@
+"""Opening the SQLite file, bringing it to the present schema, and the few conversions that every query shares.
+
+WAL with `synchronous=FULL`: what was committed survives a power cut. Migrations are numbered SQL files, applied in order, each in
+one transaction with its record; a file that changed after it was applied is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import apsw
+
+# SQLite before this version can corrupt a database when the WAL is reset under load (fixed in 3.51.3).
+OLDEST_SQLITE = (3, 51, 3)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class SchemaError(Exception):
+    """The database does not fit this program; the message says what to do."""
+
+
+def to_us(instant: datetime) -> int:
+    """An instant as the database holds it: microseconds since 1970 in UTC."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_us(value: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=value)
+
+
+def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
+    """A connection with the settings that the promises rest on. Raises SchemaError for a SQLite that is too old."""
+    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    if version < OLDEST_SQLITE:
+        raise SchemaError(f"SQLite {apsw.sqlite_lib_version()} has the WAL-reset bug; install apsw 3.51.3 or newer")
+    flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    connection = apsw.Connection(str(path), flags=flags)
+    connection.set_busy_timeout(10_000)
+    if not readonly:
+        connection.pragma("journal_mode", "wal")
+        connection.pragma("synchronous", "full")
+    return connection
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """All or nothing; takes the write lock at once, so that what was read cannot change before the commit."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def migrate(connection: apsw.Connection) -> None:
+    """Apply the migrations that are missing. Raises SchemaError for a database of a newer or another program."""
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL) STRICT"
+    )
+    applied = {number: (name, digest) for number, name, digest in connection.execute("SELECT * FROM migrations")}
+    scripts = {int(name.split("_")[0]): (name, text) for name, text in _scripts()}
+    for number, (name, digest) in applied.items():
+        if number not in scripts:
+            raise SchemaError(
+                f"the database has migration {name}, which this version does not know; use a newer version"
+            )
+        if hashlib.sha256(scripts[number][1].encode()).hexdigest() != digest:
+            raise SchemaError(f"migration {name} differs from the one applied to the database; restore the file")
+    for number in sorted(scripts.keys() - applied.keys()):
+        name, text = scripts[number]
+        with transaction(connection):
+            connection.execute(text)
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            connection.execute("INSERT INTO migrations VALUES (?, ?, ?)", (number, name, digest))
+
+
+def _scripts() -> list[tuple[str, str]]:
+    folder = files("alerts.store") / "migrations"
+    return [(f.name, f.read_text(encoding="utf-8")) for f in folder.iterdir() if f.name.endswith(".sql")]

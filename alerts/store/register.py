@@ -1,0 +1,96 @@
+"""The register as a turn reads it, from SQLite (see `core.ports.Register`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import apsw
+import msgspec
+
+from alerts.core.events.envelope import Event
+from alerts.core.ports import AlertRef, Ref
+from alerts.core.register.subject import AnySubject, decode
+from alerts.store.database import from_us, to_us
+
+DecodeKept = Callable[[bytes, datetime, str], Event]  # raw, received, source of an event that was accepted before
+
+
+class SqliteRegister:
+    """Look-ups by many keys at once: the keys travel as one JSON array, so the statements stay the same and prepared."""
+
+    def __init__(self, connection: apsw.Connection, decode_kept: DecodeKept) -> None:
+        self._connection = connection
+        self._decode_kept = decode_kept
+
+    def known(self, refs: Collection[Ref]) -> Mapping[Ref, int]:
+        sql = "SELECT source, id, number FROM events WHERE (source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
+        return {(source, id): number for source, id, number in self._rows(sql, _json(list(refs)))}
+
+    def superseded(self, refs: Collection[Ref]) -> Collection[Ref]:
+        sql = (
+            "SELECT source, supersedes FROM events WHERE supersedes IS NOT NULL"
+            " AND (source, supersedes) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
+        )
+        return {(source, id) for source, id in self._rows(sql, _json(list(refs)))}
+
+    def events(self, numbers: Collection[int]) -> Mapping[int, Event]:
+        sql = (
+            "SELECT number, raw, received, source FROM events e WHERE number IN (SELECT value FROM json_each(?))"
+            " AND NOT EXISTS (SELECT 1 FROM events c WHERE c.source = e.source AND c.supersedes = e.id)"
+        )
+        rows = self._rows(sql, _json(list(numbers)))
+        return {number: self._decode_kept(raw, from_us(received), source) for number, raw, received, source in rows}
+
+    def find(self, identifiers: Collection[str]) -> Mapping[str, int]:
+        sql = "SELECT identifier, subject FROM identifiers WHERE identifier IN (SELECT value FROM json_each(?))"
+        return dict(self._rows(sql, _json(list(identifiers))))
+
+    def subjects(self, ids: Collection[int]) -> Mapping[int, AnySubject]:
+        sql = "SELECT id, kind, entry FROM subjects WHERE id IN (SELECT value FROM json_each(?))"
+        return {id: decode(kind, entry) for id, kind, entry in self._rows(sql, _json(list(ids)))}
+
+    def linkers(self, keys: Collection[str]) -> Collection[int]:
+        sql = "SELECT DISTINCT subject FROM links WHERE target IN (SELECT value FROM json_each(?)) ORDER BY subject"
+        return [id for (id,) in self._rows(sql, _json(list(keys)))]
+
+    def feeds(self) -> Mapping[str, AnySubject]:
+        rows = self._rows("SELECT kind, entry FROM subjects WHERE kind = 'feed'")
+        return {feed.facts.source: feed for kind, entry in rows for feed in (decode(kind, entry),)}
+
+    def due(self, now: datetime, limit: int) -> Sequence[int]:
+        sql = "SELECT id FROM subjects WHERE next_change <= ? ORDER BY next_change, id LIMIT ?"
+        return [id for (id,) in self._rows(sql, to_us(now), limit)]
+
+    def waiting(self, complete_until: Mapping[str, datetime], limit: int) -> Sequence[int]:
+        sql = (
+            "SELECT subject, min(until) FROM waiting WHERE kind = ? AND until <= ? GROUP BY subject ORDER BY 2 LIMIT ?"
+        )
+        found: dict[int, None] = {}
+        for kind, until in complete_until.items():
+            found |= dict.fromkeys(id for id, _ in self._rows(sql, kind, to_us(until), limit - len(found)))
+        return list(found)
+
+    def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
+        sql = "SELECT id, subject, rule, item FROM alerts WHERE id IN (SELECT value FROM json_each(?))"
+        return {id: AlertRef(subject, rule, item) for id, subject, rule, item in self._rows(sql, _json(list(ids)))}
+
+    def next_numbers(self) -> tuple[int, int]:
+        sql = (
+            "SELECT (SELECT coalesce(max(number), 0) + 1 FROM events), (SELECT coalesce(max(id), 0) + 1 FROM subjects)"
+        )
+        ((number, subject),) = self._rows(sql)
+        return number, subject
+
+    def next_due(self) -> datetime | None:
+        """The next instant at which some answer changes by itself."""
+        ((value,),) = self._rows("SELECT min(next_change) FROM subjects WHERE next_change IS NOT NULL")
+        return None if value is None else from_us(value)
+
+    def _rows(self, sql: str, *values: Any) -> apsw.Cursor:
+        return self._connection.execute(sql, values)
+
+
+def _json(values: list[Any]) -> str:
+    return msgspec.json.encode(values).decode()

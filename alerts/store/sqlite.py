@@ -1,0 +1,156 @@
+"""The embedded store: one SQLite file that holds the events, the register, the alerts and the notices.
+
+`commit` applies all that one batch does in one transaction; reading is `register` for turns and `book` for plans and hand-offs.
+One process writes; any number may read through connections of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from alerts.core.engine import Change
+from alerts.core.plan import Notice
+from alerts.core.ports import Effects, Officers, Saved
+from alerts.core.register.subject import encode
+from alerts.store.book import SqliteBook, write_notices
+from alerts.store.database import connect, migrate, to_us, transaction
+from alerts.store.register import DecodeKept, SqliteRegister
+
+
+class Quarantined(msgspec.Struct, frozen=True):
+    """An event that was refused, with the reason in plain words."""
+
+    received: datetime
+    source: str | None
+    id: str | None
+    reason: str
+    raw: bytes
+
+
+class SqliteStore:
+    """Not for concurrent use: its user makes one turn, plan or hand-off at a time. Raises SchemaError (see `database`)."""
+
+    def __init__(self, path: Path, decode_kept: DecodeKept) -> None:
+        self.connection = connect(path)
+        migrate(self.connection)
+        self.register = SqliteRegister(self.connection, decode_kept)
+        self.book = SqliteBook(self.connection)
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def commit(
+        self, effects: Effects, notices: Iterable[Notice], quarantined: Sequence[Quarantined], received: int
+    ) -> None:
+        """Everything that one batch does, in one transaction. `received` counts the events handed in."""
+        with transaction(self.connection):
+            self._keep(effects)
+            self._save_subjects(effects)
+            for change in effects.changes:
+                self._change(change)
+            for officers in effects.officers:
+                self._officers(officers)
+            write_notices(self.connection, notices)
+            self._quarantine(effects, quarantined)
+            counts = {
+                "received": received,
+                "accepted": len(effects.kept),
+                "duplicate": effects.duplicates,
+                "quarantined": len(quarantined),
+            }
+            self._many(
+                "UPDATE counters SET value = value + ? WHERE name = ?", [(n, name) for name, n in counts.items() if n]
+            )
+
+    def _keep(self, effects: Effects) -> None:
+        rows = [
+            (k.number, k.event.source, k.event.id, k.event.type, to_us(k.event.received), k.event.supersedes, k.raw)
+            for k in effects.kept
+        ]
+        self._many("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def _save_subjects(self, effects: Effects) -> None:
+        gone = [(id,) for id in (*effects.removed, *(s.subject.id for s in effects.saved))]
+        self._many("DELETE FROM waiting WHERE subject = ?", gone)
+        self._many("DELETE FROM links WHERE subject = ?", gone)
+        self._many("DELETE FROM subjects WHERE id = ?", [(id,) for id in effects.removed])
+        self._many("INSERT OR REPLACE INTO subjects VALUES (?, ?, ?, ?, ?)", [_subject_row(s) for s in effects.saved])
+        links = [(key, s.subject.id) for s in effects.saved for key in sorted(s.links)]
+        self._many("INSERT INTO links VALUES (?, ?)", links)
+        waits = [
+            (s.subject.id, w.rule, w.item, w.kind, to_us(w.until), w.stands) for s in effects.saved for w in s.waiting
+        ]
+        self._many("INSERT INTO waiting VALUES (?, ?, ?, ?, ?, ?)", waits)
+        dropped = [(i,) for i, id in effects.identifiers.items() if id is None]
+        pointed = [(i, id) for i, id in effects.identifiers.items() if id is not None]
+        self._many("DELETE FROM identifiers WHERE identifier = ?", dropped)
+        self._many("INSERT OR REPLACE INTO identifiers VALUES (?, ?)", pointed)
+
+    def _change(self, change: Change) -> None:
+        self._log(change.time, change.alert, change.change, change.severity, change.unit, change.reason, "engine")
+        values = (change.severity, change.unit, to_us(change.due), to_us(change.time), change.reason, change.generation)
+        if change.change in ("raised", "stepped"):
+            facts = msgspec.json.encode(dict(change.facts)).decode()
+            # An alert that comes back is the same alert; what officers did to it stays, unless it had ended.
+            self.connection.execute(
+                "INSERT INTO alerts (id, subject, rule, item, state, severity, unit, due, changed_at, reason, generation,"
+                " raised_at, facts, late, shadow, continues) VALUES (?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO UPDATE SET state = CASE state WHEN 'acknowledged' THEN state ELSE 'raised' END,"
+                " severity = excluded.severity, unit = excluded.unit, due = excluded.due, changed_at = excluded.changed_at,"
+                " reason = excluded.reason, generation = excluded.generation, facts = excluded.facts, shadow = excluded.shadow",
+                (change.alert, change.subject, change.rule, change.item, *values, to_us(change.raised_at), facts, change.late,
+                 change.shadow, change.continues),
+            )  # fmt: skip
+            if change.continues:
+                self._continue(change.alert, change.continues)
+        else:
+            self.connection.execute(
+                "UPDATE alerts SET state = ?, changed_at = ?, reason = ? WHERE id = ?",
+                (change.change, to_us(change.time), change.reason, change.alert),
+            )
+
+    def _continue(self, alert: str, before: str) -> None:
+        """The subject was renamed: what officers were told and did belongs to the alert under its new id."""
+        self.connection.execute("UPDATE OR REPLACE notice_lines SET alert = ? WHERE alert = ?", (alert, before))
+        self.connection.execute(
+            "UPDATE alerts SET state = 'acknowledged' WHERE id = ? AND EXISTS"
+            " (SELECT 1 FROM alert_changes WHERE alert = ? AND change = 'acknowledged')",
+            (alert, before),
+        )
+
+    def _officers(self, said: Officers) -> None:
+        sql = "SELECT severity, unit FROM alerts WHERE id = ?"
+        for severity, unit in list(self.connection.execute(sql, (said.alert,))):
+            self._log(said.at, said.alert, said.what, severity, unit, said.note or said.outcome or "", said.by)
+        if said.what == "acknowledged":
+            self.connection.execute(
+                "UPDATE alerts SET state = 'acknowledged' WHERE id = ? AND state = 'raised'", (said.alert,)
+            )
+        elif said.what == "closed":
+            self.connection.execute("UPDATE alerts SET outcome = ? WHERE id = ?", (said.outcome, said.alert))
+
+    def _log(self, at: datetime, alert: str, change: str, severity: int, unit: str, reason: str, by: str) -> None:
+        sql = "INSERT INTO alert_changes (at, alert, change, severity, unit, reason, by) VALUES (?, ?, ?, ?, ?, ?, ?)"
+        self.connection.execute(sql, (to_us(at), alert, change, severity, unit, reason, by))
+
+    def _quarantine(self, effects: Effects, quarantined: Sequence[Quarantined]) -> None:
+        rows = [(to_us(q.received), q.source, q.id, q.reason, q.raw) for q in quarantined]
+        self._many("INSERT INTO quarantine (received, source, id, reason, raw) VALUES (?, ?, ?, ?, ?)", rows)
+        accepted = [(k.event.source, k.event.id) for k in effects.kept]
+        replaced = [(k.event.source, k.event.supersedes) for k in effects.kept if k.event.supersedes]
+        sql = "UPDATE quarantine SET state = ? WHERE source = ? AND id = ? AND state = 'open'"
+        self._many(sql, [("accepted", *ref) for ref in accepted] + [("replaced", *ref) for ref in replaced])
+
+    def _many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self.connection.executemany(sql, rows)
+
+
+def _subject_row(saved: Saved) -> tuple[Any, ...]:
+    subject = saved.subject
+    next_change = to_us(saved.next_change) if saved.next_change else None
+    return (subject.id, subject.kind, subject.key, encode(subject), next_change)
