@@ -83,6 +83,8 @@ class EmailChannel:
 
     async def send(self, address: str, notice: str, payload: bytes) -> Outcome:
         """See Channel.send. `payload` comes from `compose`; the envelope sender is its From."""
+        if not address.isprintable():  # aiosmtplib would quietly cut it at the line break
+            return Never(f"{clean(address)}: control characters in an address")
         sender = BytesHeaderParser(policy=SMTP_POLICY).parsebytes(payload)["From"].addresses[0].addr_spec
         relay = self._relay(sender)
         stage, answered = "connect", True

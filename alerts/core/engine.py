@@ -91,6 +91,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity
     unit: str
     told: tuple[str, ...]  # units to be told, the responsible one first
+    area: str  # the area codes that decided the unit, comma-separated; empty when it is about none
     alert: str
     due: datetime
     raised_at: datetime
@@ -259,7 +260,8 @@ def _stand(
     """The alert as it stands now, and what to say about it."""
     rule, rung = verdict.rule, verdict.rule.steps[verdict.step]
     due = verdict.due or (old.due if old else now)
-    units = context.units.told(area_of(rule, verdict.values), rung.notify)
+    area = area_of(rule, verdict.values)
+    units = context.units.told(area, rung.notify)
     alert = Standing(
         rule=rule.id,
         item=verdict.item,
@@ -280,7 +282,8 @@ def _stand(
     facts = shown_facts(rule, verdict.values)
 
     def change(kind: str, reason: str, **more: Any) -> Change:
-        return _change(alert, kind, reason, subject, context, now, told=told, late=late, facts=facts, **more)
+        more |= {"told": told, "area": as_text(area), "late": late, "facts": facts}
+        return _change(alert, kind, reason, subject, context, now, **more)
 
     if old is None or old.shadow != alert.shadow:
         return alert, [change("raised", "due")]
@@ -306,7 +309,7 @@ def _end(
 def _change(
     alert: Standing, kind: str, reason: str, subject: AnySubject, context: Context, now: datetime, **more: Any
 ) -> Change:
-    given: dict[str, Any] = {"told": (alert.unit,), "late": False, "facts": ()} | more
+    given: dict[str, Any] = {"told": (alert.unit,), "area": "", "late": False, "facts": ()} | more
     return Change(
         time=now,
         change=kind,
@@ -350,9 +353,11 @@ def shown_facts(rule: Rule, values: Mapping[str, Any]) -> tuple[tuple[str, str],
 
 
 def as_text(value: Any) -> str:
-    """A fact as plain text that a template can format: ISO for dates and instants."""
+    """A fact as plain text that a template can format: ISO for dates and instants, commas between several."""
+    if value is None:
+        return ""
     if isinstance(value, date):  # datetimes too
         return value.isoformat()
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return ", ".join(map(as_text, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(as_text, value)) if isinstance(value, list | tuple) else str(value)

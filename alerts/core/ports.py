@@ -105,6 +105,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     identifiers: Mapping[str, int | None] = {}  # None: no event carries it any more
     changes: tuple[Change, ...] = ()
     officers: tuple[Officers, ...] = ()
+    more_due: bool = False  # time has come for more subjects than one turn judges
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -57,7 +57,7 @@ def turn(
     states = {source: feed.facts for source, feed in feeds.items()}
     complete = watermarks(settled.feeds, states) if settled.complete is None else settled.complete
     context = Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
-    _wake(desk, complete, now, due)
+    more_due = _wake(desk, complete, now, due)
     saved, removed, changes = _judge(desk, context, now)
     unknown_refs = {(k.event.source, k.event.id) for k in unknown}
     return Effects(
@@ -70,6 +70,7 @@ def turn(
         identifiers=desk.identifiers,
         changes=changes,
         officers=officers,
+        more_due=more_due,
     )
 
 
@@ -146,20 +147,18 @@ def _identifier(key: str) -> str:
     return identifier_of_key(key) if key.startswith("person:") else key
 
 
-def _wake(desk: Desk, complete: Mapping[str, datetime], now: datetime, due: int) -> None:
-    """Put on the desk what has to be judged although no event named it."""
+def _wake(desk: Desk, complete: Mapping[str, datetime], now: datetime, due: int) -> bool:
+    """Put on the desk what has to be judged although no event named it; whether there may be more than fits."""
     changed = [s.key for id in desk.touched if (s := desk.subjects[id]).kind == "employer"]
-    woken = [
-        *(desk.register.linkers(changed) if changed else ()),
-        *desk.register.waiting(complete, due),
-        *desk.register.due(now, due),
-    ]
+    waited, ripe = desk.register.waiting(complete, due), desk.register.due(now, due)
+    woken = [*(desk.register.linkers(changed) if changed else ()), *waited, *ripe]
     desk.load(woken)
     for id in woken:
         if id in desk.subjects:  # not if it became part of another in this turn
             desk.touched[id] = None
     persons = [desk.subjects[id].facts for id in desk.touched if desk.subjects[id].kind == "person"]
     desk.prefetch([key for facts in persons for key in links(facts)])
+    return max(len(waited), len(ripe)) >= due
 
 
 def _judge(

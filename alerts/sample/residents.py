@@ -72,8 +72,9 @@ class Residents:
         """Somebody who lived here before the sample begins."""
         world = self._world
         person = world.person(employer.regency if employer else world.regency(), activity)
-        person.employer, person.niora = employer, world.niora()
-        person.presence.append([start_of(date(2000, 1, 1)), NEVER])
+        long_ago = start_of(date(2000, 1, 1))
+        person.employer, person.niora, person.niora_since = employer, world.niora(), long_ago
+        person.presence.append([long_ago, NEVER])
         first_day = world.start.date()
         if activity == "family" and world.rng.random() < 0.2:
             kind, last, years = "ITAP", first_day + world.days(60, 1500), 5
@@ -103,7 +104,7 @@ class Residents:
             decide(world, person, asked, "granted", granted)
         else:
             granted = entered + timedelta(days=world.rng.randint(1, 9), hours=2)
-        person.niora = world.niora()
+        person.niora, person.niora_since = world.niora(), granted
         since = granted.date()
         stay = permit(world, person, granted, ("ITAS", since, since + timedelta(days=364)))
         if converts:
@@ -149,9 +150,10 @@ class Residents:
             return
         out = earliest + world.days(0, room)
         depart(world, person, world.at(out), "ERP")
+        back = world.at(out + world.days(6, 26))
         if world.rng.random() < NEW_PASSPORT_RATE:
-            person.previous_passport, person.passport = person.passport, world.passport()
-        arrive(world, person, world.at(out + world.days(6, 26)), "ERP", None)
+            person.renew_passport(back, world.passport())
+        arrive(world, person, back, "ERP", None)
 
 
 def place(world: World, person: Person, start: date, end: date) -> None:
@@ -253,10 +255,11 @@ def _leaves_on_new_passport(world: World, person: Person, stay: Stay) -> None:
     """The new passport came from the embassy, and the border did not see the tie: an officer finds it days later."""
     day = stay.valid_until - world.days(0, 2)
     stop_work(world, person, day - timedelta(days=2), "contract_end")
-    old_niora = person.niora
-    person.passport, person.niora, person.previous_passport = world.passport(), None, None
-    depart(world, person, world.at(day, 17, 20), "EPO")
-    person.niora = old_niora
+    left, niora = world.at(day, 17, 20), person.niora
+    person.renew_passport(left, world.passport())
+    person.niora, person.previous_passport = None, None
+    depart(world, person, left, "EPO")
+    person.niora = niora
     found = world.at(day + world.days(3, 8))
     data = {"subjects": [person.key, f"person:UTO:{person.passport}"], "reason": "paspor baru, orang yang sama"}
     world.feeds.publish("kesbangpol/prov-jambi", "identity.merged.v1", found, data)

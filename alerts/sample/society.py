@@ -9,7 +9,7 @@ from typing import Any
 from alerts.sample.feeds import NEVER, stamp
 from alerts.sample.places import REGENCIES
 from alerts.sample.truth import INSTITUTION_BEFORE_DAYS, fact, start_of
-from alerts.sample.world import World, full_block, seen
+from alerts.sample.world import World, seen, short_block
 
 # Per institution: days from the start of the sample to the end of its permit, and how long before that it is renewed (0: never).
 INSTITUTIONS = (
@@ -111,8 +111,9 @@ def planned_visits(world: World) -> None:
             "until": (begins + world.days(0, 9)).isoformat(),
             "letter_ref": f"{n + 1:03d}/UNDANGAN/{announced.year}",
         }
-        if guests and n % 3 == 0:
-            data["persons"] = [full_block(world.rng.choice(guests))]
+        present = [p for p in guests if p.here(announced)]
+        if present and n % 3 == 0:
+            data["persons"] = [short_block(world, world.rng.choice(present), announced)]
         world.feeds.publish(source, "visit.planned.v1", announced, data)
 
 

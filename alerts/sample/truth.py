@@ -93,7 +93,9 @@ class Person:
     district: str
     activity: str
     niora: str | None = None
+    niora_since: datetime = NEVER
     previous_passport: str | None = None
+    renewals: list[tuple[datetime, str]] = field(default_factory=list)  # when, and the passport used before
     employer: Employer | None = None
     key: str = ""
     presence: list[list[datetime]] = field(default_factory=list)  # [from, until)
@@ -106,6 +108,14 @@ class Person:
 
     def __post_init__(self) -> None:
         self.key = f"person:UTO:{self.passport}"
+
+    def passport_at(self, at: datetime) -> str:
+        """The passport in use at that time."""
+        return next((old for when, old in self.renewals if at < when), self.passport)
+
+    def renew_passport(self, at: datetime, number: str) -> None:
+        self.renewals.append((at, self.passport))
+        self.previous_passport, self.passport = self.passport, number
 
     def here(self, at: datetime) -> bool:
         return any(since <= at < until for since, until in self.presence)

@@ -236,7 +236,7 @@ def _inspect(world: World, employer: Employer, at: datetime, found: tuple[Regenc
         "nib": employer.nib,
         "area": regency.code,
         "inspected_on": at.date().isoformat(),
-        "workers": [{"person": short_block(world, p), "post_code": employer.post} for p in staff],
+        "workers": [{"person": short_block(world, p, at), "post_code": employer.post} for p in staff],
         "findings": findings,
     }
     world.feeds.publish("disnaker/prov-jambi", "workplace.inspected.v1", at, data)

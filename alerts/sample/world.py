@@ -103,11 +103,11 @@ def full_block(person: Person) -> dict[str, Any]:
     return block
 
 
-def short_block(world: World, person: Person) -> dict[str, Any]:
-    """The person as other offices write them down: one number, sometimes spaced or in lower case."""
-    if person.niora and world.rng.random() < 0.4:
+def short_block(world: World, person: Person, at: datetime) -> dict[str, Any]:
+    """The person as other offices write them down at that time: one number, sometimes spaced or in lower case."""
+    if person.niora_since <= at and world.rng.random() < 0.4:
         return {"niora": person.niora}
-    number = person.passport
+    number = person.passport_at(at)
     if world.rng.random() < 0.05:
         number = world.rng.choice((number.lower(), f"{number[0]} {number[1:]}", f"{number[:4]}-{number[4:]}"))
     return {"issuing_state": "UTO", "passport_no": number, "full_name": person.name}
@@ -245,7 +245,7 @@ def seen(world: World, person: Person, at: datetime, source: str, report: dict[s
     roles = {"kecamatan": "camat", "kelurahan": "lurah", "fkdm": "fkdm", "polri": "police", "kesbangpol": "officer"}
     person.located.append((at, at.date()))
     data = {
-        "person": short_block(world, person),
+        "person": short_block(world, person, at),
         "observed_at": stamp(at),
         "reporter_role": roles[source.partition("/")[0]],
     }

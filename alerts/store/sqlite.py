@@ -99,7 +99,7 @@ class SqliteStore:
             # An alert that comes back is the same alert; what officers did to it stays, unless it had ended.
             self.connection.execute(
                 "INSERT INTO alerts (id, subject, rule, item, state, severity, unit, due, changed_at, reason, generation,"
-                " raised_at, facts, late, shadow, continues) VALUES (?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " raised_at, area, facts, late, shadow, continues) VALUES (?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET state = CASE state WHEN 'acknowledged' THEN state ELSE 'raised' END,"
                 " severity = excluded.severity, unit = excluded.unit, due = excluded.due, changed_at = excluded.changed_at,"
                 " reason = excluded.reason, generation = excluded.generation, facts = excluded.facts, shadow = excluded.shadow",

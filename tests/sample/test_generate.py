@@ -49,7 +49,9 @@ def sample() -> Sample:
 def decoded() -> tuple[Event, ...]:
     areas = YAML(typ="safe").load(ROOT / "rules/areas.yaml")
     codes = AreaCodes(areas["names"], {})
-    found = [decode(msgspec.json.encode(e), datetime(2027, 1, 1, tzinfo=UTC), codes, recorded=True) for e in sample().events]
+    found = [
+        decode(msgspec.json.encode(e), datetime(2027, 1, 1, tzinfo=UTC), codes, recorded=True) for e in sample().events
+    ]
     refused = [str(event) for event in found if not isinstance(event, Event)]
     assert refused == []
     return tuple(event for event in found if isinstance(event, Event))
@@ -176,6 +178,16 @@ def test_the_truth_has_spans_that_begin_before_they_end() -> None:
     for line in sample().truth:
         assert list(line) == ["fact", "subject", "item", "from", "until", "rule"]
         assert line["until"] is None or line["from"] < line["until"]
+
+
+def test_immigration_is_the_first_to_know_a_passport_or_niora() -> None:
+    first: dict[str, Event] = {}
+    for event in sorted(decoded(), key=lambda e: e.time):
+        if not event.type.startswith("identity."):
+            for mention in mentions(event):
+                for identifier in mention.identifiers if mention.kind == "person" else ():
+                    first.setdefault(identifier, event)
+    assert {event.source.partition("/")[0] for event in first.values()} == {"imigrasi"}
 
 
 def test_people_and_employers_are_specimens() -> None:

@@ -44,16 +44,16 @@ AGENCIES = (
 # Years are bounded so that no sum of a date and a span, and no change of zone, can leave the calendar.
 _DAY = r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}"
 DAY_PATTERN = f"^{_DAY}$"
-INSTANT_PATTERN = rf"^{_DAY}T[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,9}})?(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
+INSTANT_PATTERN = rf"^{_DAY}T[0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,9}})?)?(Z|[+-][0-9]{{2}}:[0-9]{{2}})$"
 BIRTH_DATE_PATTERN = r"^(19|20|21)[0-9]{2}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$"
 TEXT_PATTERN = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$"
 EVENT_ID_PATTERN = r"^[^\x00-\x20\x7f-\x9f]([^\x00-\x1f\x7f-\x9f]*[^\x00-\x20\x7f-\x9f])?$"
 SOURCE_PATTERN = rf"^({'|'.join(AGENCIES)})(/[a-z0-9._-]+)*$"
 NUMBER_PATTERN = "^[A-Z0-9/]{2,20}$"
 LICENCE_PATTERN = "^[A-Z0-9][A-Z0-9/.]{1,59}$"
-STATE_PATTERN = "^[A-Z]{1,3}$"
+STATE_PATTERN = "^([A-Z]{3}|D)$"  # ISO 3166-1 alpha-3 and ICAO codes; Germany is D
 REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$"
-HASH_PATTERN = r"^(sha256:)?[0-9a-f]{32,128}$"
+HASH_PATTERN = r"^[0-9+/=_:-]*[A-Za-z][A-Za-z0-9+/=_:-]*$"  # a bare number could be a telephone or a NIK
 
 HINTS: dict[str, tuple[str, str]] = {
     DAY_PATTERN: ("is not a date", 'a day such as "2026-03-14", years 1900 to 2199, without a time'),
@@ -72,7 +72,7 @@ HINTS: dict[str, tuple[str, str]] = {
         f'agency/office in lower case, such as "imigrasi/kuala-tungkal"; agencies: {", ".join(AGENCIES)}',
     ),
     REFERENCE_PATTERN: ("is not a code", "1 to 100 letters, digits or . _ : / -, such as LDG-1506-03"),
-    HASH_PATTERN: ("is not a salted hash", "32 to 128 hexadecimal digits in lower case; never a name or number"),
+    HASH_PATTERN: ("is not a salted hash", "the salted hash in hexadecimal or base64; never a name or a bare number"),
 }
 
 _SQUEEZE = str.maketrans("", "", " -")
@@ -127,7 +127,7 @@ Note = Annotated[str, Field(max_length=MAX_NOTE_CHARS, pattern=TEXT_PATTERN)]
 EventId = Annotated[str, Field(max_length=MAX_ID_CHARS, pattern=EVENT_ID_PATTERN)]
 Source = Annotated[str, Field(max_length=MAX_ID_CHARS, pattern=SOURCE_PATTERN)]
 Reference = Annotated[str, Field(pattern=REFERENCE_PATTERN)]
-Hash = Annotated[str, Field(pattern=HASH_PATTERN)]
+Hash = Annotated[str, Field(min_length=2, max_length=128, pattern=HASH_PATTERN)]
 Flag = Annotated[bool, Field(strict=True)]
 Count = Annotated[int, Field(strict=True, ge=0, le=MAX_COUNT)]
 # O and 0, I and 1 are never changed into one another.
@@ -145,7 +145,7 @@ Licence = Annotated[
 State = Annotated[
     str,
     _number_like(STATE_PATTERN, "is not an issuing state", 'the letters in the passport, such as "UTO" (Germany: "D")'),
-    _json_text("^[A-Za-z]{1,3}$"),
+    _json_text("^([A-Za-z]{3}|D)$"),
 ]
 BirthDate = Annotated[str, Field(pattern=BIRTH_DATE_PATTERN)]  # kept as text: some passports know the year only
 Area = Annotated[str, AfterValidator(_area), _json_text(r"^[0-9]{2}(\.[0-9]{2}(\.[0-9]{2}(\.[0-9]{4})?)?)?$")]
