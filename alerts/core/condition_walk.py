@@ -329,10 +329,8 @@ class _Walk:
         self.loops -= 1
         del self.scope[name]
         inside = f"{passes.text}, {taken.text}" if macro == "map" and test is not None else taken.text
-        if macro == "map":
-            run = mapped(items.run, name, passes.run, taken.run)
-        else:
-            run = LOOPS[macro](items.run, name, passes.run)
+        looped = (items.run, name, passes.run)
+        run = mapped(*looped, taken.run) if macro == "map" else LOOPS[macro](*looped)
         return _Part(run, f"{items.at(6)}.{macro}({name}, {inside})", read=items.read if macro == "filter" else "")
 
     def taken(self, result: Any, known: frozenset[str]) -> _Part:

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import msgspec
 
+from alerts.core.calendar import civil_date
 from alerts.core.rules import Rule, Severity, Text
 
 NOTICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # safe as Message-ID, file name and CreatorID
@@ -88,6 +89,11 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not NOTICE_ID.fullmatch(self.notice):
             raise ValueError(f"notice id {self.notice!r}: write letters, digits, '.', '_' and '-' only, 100 at most")
+
+
+def case_number(prefix: str, raised_at: datetime, number: int) -> str:
+    """What officers call an alert: "JBI-26-004182", of the WIB year in which it was raised; `number` counts all alerts."""
+    return f"{prefix}-{civil_date(raised_at).year % 100:02d}-{number:06d}"
 
 
 def sms_line(line: Line) -> SmsLine:

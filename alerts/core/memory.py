@@ -19,7 +19,7 @@ class MemoryRegister:
         self._numbers: dict[Ref, int] = {}
         self._events: dict[int, Event] = {}
         self._superseded: set[Ref] = set()
-        self._identifiers: dict[str, int] = {}
+        self.identifiers: dict[str, int] = {}
         self._linkers: dict[str, set[int]] = {}
         self._feeds: dict[str, int] = {}
         self._alerts: dict[str, AlertRef] = {}
@@ -38,7 +38,7 @@ class MemoryRegister:
         return {number: e for number, e in found if (e.source, e.id) not in self._superseded}
 
     def find(self, identifiers: Collection[str]) -> Mapping[str, int]:
-        return {i: id for i in identifiers if (id := self._identifiers.get(i)) is not None}
+        return {i: id for i in identifiers if (id := self.identifiers.get(i)) is not None}
 
     def subjects(self, ids: Collection[int]) -> Mapping[int, AnySubject]:
         return {id: self.stored[id].subject for id in ids if id in self.stored}
@@ -86,9 +86,9 @@ class MemoryRegister:
             self._save(saved)
         for identifier, owner in effects.identifiers.items():
             if owner is None:
-                self._identifiers.pop(identifier, None)
+                self.identifiers.pop(identifier, None)
             else:
-                self._identifiers[identifier] = owner
+                self.identifiers[identifier] = owner
         for change in effects.changes:
             self._alerts[change.alert] = AlertRef(change.subject, change.rule, change.item)
         number = max((kept.number + 1 for kept in effects.kept), default=0)

@@ -116,6 +116,10 @@ class Answer(msgspec.Struct, frozen=True):
     reasons: tuple[Reason, ...] = ()
 
 
+class Unavailable(Exception):  # noqa: N818 - reads as what happened
+    """The store cannot take events now; nothing of what was handed in was accepted, and it can be handed in again."""
+
+
 def receipt(number: int) -> str:
     """A receipt number as agencies read it."""
     return f"R-{number:06d}"

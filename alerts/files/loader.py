@@ -7,6 +7,7 @@ run tells everything. Names are checked against the published types (`core/regis
 from __future__ import annotations
 
 import difflib
+import functools
 import hashlib
 import json
 import os
@@ -75,17 +76,20 @@ class _Load:
         self.problems: list[Problem] = []
         self.warnings: list[Problem] = []
         self.rules: list[Rule] = []
+        self.stems: set[str] = set()  # of all files, also those that cannot be read
         self.documents: dict[FilePath, Document] = {}
         self.digest = hashlib.sha256()
         self.checkers: dict[tuple[str, ...], Checker] = {}
+        self.compile = functools.cache(compile_with)  # rules that differ in due only are common
 
     def take(self, path: FilePath) -> None:
+        self.stems.add(path.stem)
         document = read(path, self.root)
         if isinstance(document, tuple):
             self.problems.extend(document)
             return
         self.documents[path] = document
-        self.digest.update(f"{document.file}\n{len(document.text)}\n{document.text}".encode())
+        self.digest.update(f"{path.relative_to(self.root)}\n{len(document.text)}\n{document.text}".encode())
         if not isinstance(document.data, dict):
             self.problems.append(document.problem((), "this is not a rule", "id: …, status: …, and so on"))
             return
@@ -110,14 +114,13 @@ class _Load:
 
     def compare(self) -> None:
         """What only the whole set shows: ids that are taken, ids that do not exist."""
-        stems: dict[str, str] = {}
+        files: dict[str, str] = {}
         for path, document in self.documents.items():
-            if path.stem in stems:
-                what = f"“{path.stem}” is already the id of {stems[path.stem]}"
+            first = files.setdefault(path.stem, document.file)
+            if first != document.file:
+                what = f"“{path.stem}” is already the id of {first}"
                 self.problems.append(document.problem(("id",), what, "another id, and name the file after it"))
-            stems.setdefault(path.stem, document.file)
-        for path, document in self.documents.items():
-            others = sorted(set(stems) - {path.stem})
+            others = sorted(self.stems - {path.stem})
             for number, other in _listed(document, "inhibits"):
                 if isinstance(other, str) and other not in others:
                     near = difflib.get_close_matches(other, others, n=1)
@@ -205,7 +208,7 @@ class _Meaning:
         source = self.document.data.get("when")
         if not isinstance(source, str):
             return None
-        condition = compile_with(checker, source)
+        condition = self.load.compile(checker, source)
         if isinstance(condition, tuple):
             for error in condition:
                 place = self.document.within(("when",), error.line, error.column)

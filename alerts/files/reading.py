@@ -273,7 +273,7 @@ def validate(document: Document, model: type[Model]) -> tuple[Model | None, tupl
 
 
 def _in_words(document: Document, model: type[BaseModel], details: Any) -> Problem:
-    path: Keys = tuple(details["loc"])
+    path: Keys = tuple(step for step in details["loc"] if step != "[key]")
     kind, context = details["type"], details.get("ctx", {})
     name = path[-1] if path else "the file"
     if kind == "extra_forbidden":
@@ -286,7 +286,7 @@ def _in_words(document: Document, model: type[BaseModel], details: Any) -> Probl
         return document.problem(path, f"“{name}” {_WORDS[kind][0]}", _WORDS[kind][1](context))
     what = details["msg"].removeprefix("Value error, ")
     what, _, write = what.partition("; write ")
-    return document.problem(path, what, write)
+    return document.problem(path, what, write, key="[key]" in details["loc"])
 
 
 # Of pydantic's kinds of error, what is wrong and what to write.

@@ -27,7 +27,23 @@ class Handoff(msgspec.Struct, frozen=True):
     attempts: int
     maybe_twice: bool
     payload: bytes | None
+    subject: str
+    problem: str
     first_handed_at: datetime | None
+
+
+class AlertRow(msgspec.Struct, frozen=True):
+    """What a letter needs of an alert."""
+
+    number: int
+    rule: str
+    unit: str
+    area: str
+    raised_at: datetime
+    due: datetime
+    facts: dict[str, str]
+    late: bool
+    generation: str
 
 
 class Owed(msgspec.Struct, frozen=True):
@@ -87,14 +103,15 @@ class SqliteBook:
     def due(self, now: datetime, limit: int) -> Sequence[Handoff]:
         """Planned notices whose time has come, oldest first."""
         sql = (
-            f"SELECT {_NOTICE}, attempts, maybe_twice, payload, handed_at FROM notices"  # noqa: S608 - our own column names
+            f"SELECT {_NOTICE}, attempts, maybe_twice, payload, subject, problem, handed_at FROM notices"  # noqa: S608 - our own column names
             " WHERE state = 'planned' AND send_after <= ? ORDER BY send_after, id LIMIT ?"
         )
         rows = list(self._rows(sql, to_us(now), limit))
         lines = self._lines([row[0] for row in rows])
         return [
-            Handoff(_notice(row, lines), row[12], bool(row[13]), row[14], from_us(row[15]) if row[15] else None)
+            Handoff(_notice(row, lines), attempts, bool(twice), payload, subject, problem, from_us(at) if at else None)
             for row in rows
+            for attempts, twice, payload, subject, problem, at in (row[12:],)
         ]
 
     def next_due(self) -> datetime | None:
@@ -124,9 +141,22 @@ class SqliteBook:
         sql = "UPDATE notices SET state = 'planned', send_after = ?, reason = ?, maybe_twice = maybe_twice OR ? WHERE id = ?"
         self._settle(sql, (to_us(at), reason, in_doubt, id))
 
-    def in_doubt(self) -> Sequence[str]:
-        """Notices that were being handed over when the process ended."""
-        return [id for (id,) in self._rows("SELECT id FROM notices WHERE state = 'sending' ORDER BY id")]
+    def in_doubt(self) -> Sequence[tuple[str, str]]:
+        """Notices that were being handed over when the process ended, with their channel."""
+        return list(self._rows("SELECT id, channel FROM notices WHERE state = 'sending' ORDER BY id"))
+
+    def alert_rows(self, ids: Collection[str]) -> Mapping[str, AlertRow]:
+        """What letters need of these alerts."""
+        sql = (
+            "SELECT id, number, rule, unit, area, raised_at, due, facts, late, generation FROM alerts"
+            " WHERE id IN (SELECT value FROM json_each(?))"
+        )
+        return {
+            id: AlertRow(
+                number, rule, unit, area, from_us(raised), from_us(due), msgspec.json.decode(facts), bool(late), gen
+            )
+            for id, number, rule, unit, area, raised, due, facts, late, gen in self._rows(sql, _json(ids))
+        }
 
     def owed(self) -> Owed:
         """Count the books."""

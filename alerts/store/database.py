@@ -51,7 +51,13 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
 
 @contextmanager
 def transaction(connection: apsw.Connection) -> Iterator[None]:
-    """All or nothing; takes the write lock at once, so that what was read cannot change before the commit."""
+    """All or nothing; takes the write lock at once, so that what was read cannot change before the commit.
+
+    Inside another one it is part of that: loading history commits many turns together.
+    """
+    if connection.in_transaction:
+        yield
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

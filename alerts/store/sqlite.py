@@ -45,10 +45,16 @@ class SqliteStore:
         self.connection.close()
 
     def commit(
-        self, effects: Effects, notices: Iterable[Notice], quarantined: Sequence[Quarantined], received: int
+        self,
+        effects: Effects,
+        notices: Iterable[Notice],
+        quarantined: Sequence[Quarantined],
+        received: int,
+        judged_at: datetime,
     ) -> None:
         """Everything that one batch does, in one transaction. `received` counts the events handed in."""
         with transaction(self.connection):
+            self._set("judged_at", judged_at.isoformat())
             self._keep(effects)
             self._save_subjects(effects)
             for change in effects.changes:
@@ -99,12 +105,14 @@ class SqliteStore:
             # An alert that comes back is the same alert; what officers did to it stays, unless it had ended.
             self.connection.execute(
                 "INSERT INTO alerts (id, subject, rule, item, state, severity, unit, due, changed_at, reason, generation,"
-                " raised_at, area, facts, late, shadow, continues) VALUES (?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " raised_at, area, facts, late, shadow, continues)"
+                " VALUES (?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET state = CASE state WHEN 'acknowledged' THEN state ELSE 'raised' END,"
                 " severity = excluded.severity, unit = excluded.unit, due = excluded.due, changed_at = excluded.changed_at,"
-                " reason = excluded.reason, generation = excluded.generation, facts = excluded.facts, shadow = excluded.shadow",
-                (change.alert, change.subject, change.rule, change.item, *values, to_us(change.raised_at), facts, change.late,
-                 change.shadow, change.continues),
+                " reason = excluded.reason, generation = excluded.generation, area = excluded.area, facts = excluded.facts,"
+                " shadow = excluded.shadow",
+                (change.alert, change.subject, change.rule, change.item, *values, to_us(change.raised_at),
+                 change.area, facts, change.late, change.shadow, change.continues),
             )  # fmt: skip
             if change.continues:
                 self._continue(change.alert, change.continues)
@@ -145,6 +153,30 @@ class SqliteStore:
         replaced = [(k.event.source, k.event.supersedes) for k in effects.kept if k.event.supersedes]
         sql = "UPDATE quarantine SET state = ? WHERE source = ? AND id = ? AND state = 'open'"
         self._many(sql, [("accepted", *ref) for ref in accepted] + [("replaced", *ref) for ref in replaced])
+
+    # The rest -----------------------------------------------------------------------------------------------------------
+
+    def judged_at(self) -> datetime | None:
+        """When the last turn was: the register and its alerts are right as of then."""
+        value = self.get("judged_at")
+        return datetime.fromisoformat(value) if value else None
+
+    def judge_again(self, kinds: Iterable[str], now: datetime, fingerprint: str) -> None:
+        """Rules or reviewed data changed: every subject of these kinds is due now."""
+        with transaction(self.connection):
+            self._many(
+                "UPDATE subjects SET next_change = ? WHERE kind = ?", [(to_us(now), kind) for kind in sorted(kinds)]
+            )
+            self._set("decisions", fingerprint)
+
+    def get(self, name: str) -> str | None:
+        """A value of the store's own small notes."""
+        return next(
+            (value for (value,) in self.connection.execute("SELECT value FROM meta WHERE name = ?", (name,))), None
+        )
+
+    def _set(self, name: str, value: str) -> None:
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
 
     def _many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self.connection.executemany(sql, rows)

@@ -1,0 +1,245 @@
+"""Running the tests beside the rules: their events go through the real decoder, register and engine, on a virtual clock.
+
+A test judges the rule under test together with the rules that it inhibits or that inhibit it, all of them active whatever their
+status, and looks at what stands at each instant of `expect`. Only alerts of the rule under test and of rules that the test
+names are compared. Every kind of source is complete, unless the test says until when. Areas, units, feeds and holidays are
+those of the installation.
+
+Coverage: a clause of `when` is covered once it was seen to hold and to be the one that fails, the clauses before it holding.
+Only what stood at some instant of `expect` counts, because nothing else was compared with what the admin wants.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from alerts.core.calendar import WIB
+from alerts.core.engine import Context, State, Verdict, judge_rule
+from alerts.core.events.envelope import Event, decode
+from alerts.core.events.reasons import Rejection
+from alerts.core.memory import MemoryRegister
+from alerts.core.register.derive import derive
+from alerts.core.register.facts import EmployerFacts
+from alerts.core.register.person import links
+from alerts.core.register.subject import AnySubject
+from alerts.core.replay import replay
+from alerts.core.rules import Rule, RuleSet, Status
+from alerts.core.turn import Settled
+from alerts.files.reading import Problem
+from alerts.files.setup import Setup
+from alerts.files.testfile import Expected, RuleTest, Standing, load_rule_tests
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """An instant at which something else stood than the test expects."""
+
+    file: str
+    line: int
+    test: str
+    at: datetime
+    expected: tuple[str, ...]
+    stood: tuple[str, ...]
+    why: tuple[str, ...]  # how far each rule got for each subject and item
+
+    def __str__(self) -> str:
+        lines = (
+            f"{self.file}:{self.line} “{self.test}” at {_clock(self.at)}",
+            f"  expected: {'; '.join(self.expected) or 'nothing'}",
+            f"  stood:    {'; '.join(self.stood) or 'nothing'}",
+            *(f"  why:      {line}" for line in self.why),
+        )
+        return "\n".join(lines)
+
+
+class ClauseSeen(msgspec.Struct, frozen=True):
+    """Whether some test saw a clause of `when` hold, and whether some test saw it fail."""
+
+    clause: str
+    held: bool
+    failed: bool
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """The tests of one rule. With `problems` the file, or a test's events, could not be read."""
+
+    rule: str
+    file: str
+    tests: int
+    problems: tuple[Problem, ...]
+    failures: tuple[Failure, ...]
+    coverage: tuple[ClauseSeen, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.problems and not self.failures
+
+    @property
+    def uncovered(self) -> tuple[str, ...]:
+        """What is missing in the tests, in words."""
+        return tuple(
+            f"no test sees “{seen.clause}” {'hold' if failed else 'fail'}"
+            for seen in self.coverage
+            for failed, saw in ((True, seen.held), (False, seen.failed))
+            if not saw
+        )
+
+    def __str__(self) -> str:
+        """For a terminal: one line if all is well, else everything that is not."""
+        head = f"{'ok  ' if self.passed else 'FAIL'} {self.rule}: {self.tests} tests"
+        return "\n".join(
+            [head, *map(str, self.problems), *map(str, self.failures), *(f"  {u}" for u in self.uncovered)]
+        )
+
+
+def run_rule_tests(rules: RuleSet, setup: Setup, root: Path) -> tuple[Outcome, ...]:
+    """Run the test file of every rule of the set, loaded from `root`. Never raises for the contents of a test file."""
+    return tuple(_run(rule, rules, setup, root) for rule in rules.rules)
+
+
+def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Problem, ...]]:
+    """The events of a test in the order of their receipt, and every reason why some of them are none."""
+    events: list[Event] = []
+    problems: list[Problem] = []
+    for given in test.given:
+        told = {
+            "specversion": "1.0",
+            "id": given.id,
+            "source": given.source,
+            "type": given.type,
+            "time": given.time.isoformat(),
+            "receivedtime": given.received.isoformat(),
+            "data": given.data,
+            **({"supersedes": given.supersedes} if given.supersedes else {}),
+        }
+        event = decode(json.dumps(told).encode(), given.received, setup.areas, recorded=True)
+        if isinstance(event, Rejection):
+            problems += (Problem(test.file, given.line, 1, f"{r.where} {r.what}", r.write) for r in event.reasons)
+        else:
+            events.append(event)
+    return tuple(sorted(events, key=lambda event: event.received)), tuple(problems)
+
+
+def _run(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outcome:
+    path = (root.parent / rule.file).with_suffix(".test.yaml")
+    tests, found = load_rule_tests(path, root)
+    problems = list(found)
+    failures: list[Failure] = []
+    seen: dict[str, set[bool]] = {clause.text: set() for clause in rule.when.clauses}
+    judged = [
+        msgspec.structs.replace(other, status=Status.active)
+        for other in rules.rules
+        if other.id in {rule.id, *rule.inhibits} or rule.id in other.inhibits
+    ]
+    for test in tests:
+        events, refused = events_of(test, setup)
+        problems += refused
+        if not refused:
+            settled = Settled(RuleSet(tuple(judged), ""), setup.units, setup.calendar, setup.feeds, test.complete)
+            failures += _compare(test, rule, events, settled, seen)
+    coverage = tuple(ClauseSeen(clause, True in saw, False in saw) for clause, saw in seen.items())
+    return Outcome(rule.id, rule.file, len(tests), tuple(problems), tuple(failures), coverage)
+
+
+def _compare(
+    test: RuleTest, rule: Rule, events: Sequence[Event], settled: Settled, seen: Mapping[str, set[bool]]
+) -> Iterator[Failure]:
+    """Let the events happen up to each instant of the test, and compare what stands then. Notes coverage in `seen`."""
+    watched = {rule.id} | {alert.rule for standing in test.expect for alert in standing.alerts}
+    register, done = MemoryRegister(), 0
+    for expected in test.expect:
+        here = [event for event in events[done:] if event.received <= expected.at]
+        done += len(here)
+        for _ in replay(here, settled, expected.at, register):
+            pass
+        verdicts = list(_verdicts(register, settled, expected.at))
+        for _, verdict in verdicts:
+            if verdict.rule.id == rule.id:
+                _note(verdict, seen)
+        stood = [alert for alert in _standing(register) if alert.rule in watched]
+        if not _fits(expected.alerts, stood):
+            why = tuple(f"{key}: {_reason(v)}" for key, v in verdicts if v.rule.id in watched)
+            yield _failure(test, expected, stood, why or ("the events name no subject that the rule is about",))
+
+
+def _standing(register: MemoryRegister) -> Iterator[Expected]:
+    """What stands, and what is unknown because a source is silent, as a test would list it."""
+    for saved in register.stored.values():
+        for alert in saved.subject.standing:
+            yield Expected(alert.rule, alert.item, alert.severity.name, alert.unit)
+        for wait in saved.waiting:
+            if not wait.stands:
+                yield Expected(wait.rule, wait.item, state="unknown")
+
+
+def _fits(expected: Sequence[Expected], stood: Sequence[Expected]) -> bool:
+    """Whether each expected alert can be paired with one that stands, and no standing one is left over."""
+    if not expected:
+        return all(alert.state == "unknown" for alert in stood)
+    first, *rest = expected
+    return any(_same(first, alert) and _fits(rest, [*stood[:n], *stood[n + 1 :]]) for n, alert in enumerate(stood))
+
+
+def _same(expected: Expected, alert: Expected) -> bool:
+    free = ("item", "severity", "unit")
+    return (expected.rule, expected.state) == (alert.rule, alert.state) and all(
+        getattr(expected, name) in (None, getattr(alert, name)) for name in free
+    )
+
+
+def _verdicts(register: MemoryRegister, settled: Settled, now: datetime) -> Iterator[tuple[str, Verdict]]:
+    """The verdict of every rule on everything that is known, with the key of the subject."""
+    states = {source: feed.facts for source, feed in register.feeds().items()}
+    complete = settled.complete or {}
+    context = Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
+    for saved in register.stored.values():
+        subject = saved.subject
+        view, _ = derive(subject, _linked(register, subject), settled.feeds, states, now)
+        for rule in settled.rules.about(subject.kind):
+            for verdict in judge_rule(rule, subject, view, context, now):
+                yield subject.key, verdict
+
+
+def _linked(register: MemoryRegister, subject: AnySubject) -> dict[str, EmployerFacts]:
+    ids = register.find(links(subject.facts)) if subject.kind == "person" else {}
+    subjects = register.subjects(ids.values())
+    return {key: subjects[id].facts for key, id in ids.items()}
+
+
+def _note(verdict: Verdict, seen: Mapping[str, set[bool]]) -> None:
+    for clause in verdict.rule.when.clauses:
+        holds = clause.holds(verdict.values)
+        seen[clause.text].add(holds)
+        if not holds:  # the clauses behind it may rest on it, as on has()
+            break
+
+
+def _failure(test: RuleTest, expected: Standing, stood: Sequence[Expected], why: tuple[str, ...]) -> Failure:
+    wanted, found = tuple(map(_listed, expected.alerts)), tuple(map(_listed, stood))
+    return Failure(test.file, expected.line, test.name, expected.at, wanted, found, why)
+
+
+def _listed(alert: Expected) -> str:
+    named = f"{alert.rule}:{alert.item}" if alert.item else alert.rule
+    more = (alert.severity, alert.unit and f"at {alert.unit}", alert.state)
+    return " ".join([named, *(text for text in more if text)])
+
+
+def _reason(verdict: Verdict) -> str:
+    named = f"{verdict.rule.id}:{verdict.item}" if verdict.item else verdict.rule.id
+    detail = ""
+    if verdict.state is State.untrue:
+        detail = next(f": {c.text}" for c in verdict.rule.when.clauses if not c.holds(verdict.values))
+    elif verdict.waits_for and verdict.waits_until:
+        detail = f", waits for {verdict.waits_for} to be complete until {_clock(verdict.waits_until)}"
+    elif verdict.due:
+        detail = f", due {_clock(verdict.due)}"
+    return f"{named} {verdict.state}{detail}"
+
+
+def _clock(instant: datetime) -> str:
+    return f"{instant.astimezone(WIB):%Y-%m-%d %H:%M} WIB"

@@ -1,0 +1,152 @@
+"""Handing notices to carriers, and writing down what became of them.
+
+The promise (design 9): a notice is worded once and kept with its bytes; `sending` is committed before the carrier is spoken to; the
+result is committed after. So a crash leaves at most the notices in `sending` in doubt, and those are offered again with the same
+identity and bytes and marked `maybe_twice`, unless the carrier can be asked what became of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from alerts.channels import Channel, Never, Outcome, Sent, TryLater, Unknown
+from alerts.channels.email import compose
+from alerts.channels.render import Templates
+from alerts.core.letters import Letter, Line, case_number
+from alerts.core.policy import Policy
+from alerts.core.rules import Severity, Text
+from alerts.runtime.settle import Decided
+from alerts.store.book import AlertRow, Handoff, SqliteBook
+
+AT_ONCE = 8  # hand-offs under way together
+
+
+class Sender(msgspec.Struct, frozen=True):
+    """Who the mails are from."""
+
+    address: str
+    domain: str
+
+
+class Dispatcher:
+    """One round at a time. `lock` guards the store, which turns use too; it is never held while a carrier is spoken to."""
+
+    def __init__(
+        self,
+        book: SqliteBook,
+        lock: asyncio.Lock,
+        carriers: Mapping[str, Channel],
+        templates: Templates,
+        sender: Sender,
+    ) -> None:
+        self._book, self._lock, self._carriers = book, lock, carriers
+        self._templates, self._sender = templates, sender
+
+    async def recover(self, now: datetime) -> None:
+        """After a start: settle what was being handed over when the process ended."""
+        for id, channel in self._book.in_doubt():
+            carrier = self._carriers.get(channel)
+            outcome = await carrier.status(id) if carrier is not None and hasattr(carrier, "status") else None
+            async with self._lock:
+                if isinstance(outcome, Sent):
+                    self._book.sent(id, outcome.reference)
+                else:
+                    self._book.again(id, now, "the process ended inside the hand-off", in_doubt=True)
+
+    async def round(self, decided: Decided, now: datetime) -> int:
+        """Hand over the notices that are due, at most `AT_ONCE`; how many there were."""
+        async with self._lock:
+            ready = [self._begin(handoff, decided, now) for handoff in self._book.due(now, AT_ONCE)]
+        await asyncio.gather(*(self._hand_over(handoff, payload, decided.policy, now) for handoff, payload in ready))
+        return len(ready)
+
+    def _begin(self, handoff: Handoff, decided: Decided, now: datetime) -> tuple[Handoff, bytes]:
+        """Word the notice if that has not been done, and commit that it is being handed over."""
+        notice, payload, subject, problem = handoff.notice, handoff.payload, handoff.subject, handoff.problem
+        if payload is None:
+            letter = make_letter(handoff, self._book.alert_rows([line.alert for line in notice.lines]), decided)
+            message = self._templates.render(letter, notice.address)
+            subject, problem = message.subject, message.problem
+            payload = message.text.encode()
+            if notice.channel == "email":
+                payload = compose(message, self._sender.address, self._sender.domain, now)
+        self._book.begin(notice.id, now, payload, subject, problem)
+        return handoff, payload
+
+    async def _hand_over(self, handoff: Handoff, payload: bytes, policy: Policy, now: datetime) -> None:
+        notice = handoff.notice
+        carrier = self._carriers.get(notice.channel)
+        outcome: Outcome = Never(f"no carrier for channel {notice.channel}")
+        if carrier is not None:
+            try:
+                outcome = await carrier.send(notice.address, notice.id, payload)
+            except Exception as error:  # a carrier that breaks its promise costs no notice
+                outcome = Unknown(f"{type(error).__name__}: {error}")
+        async with self._lock:
+            self._settle(handoff, outcome, policy, now)
+
+    def _settle(self, handoff: Handoff, outcome: Outcome, policy: Policy, now: datetime) -> None:
+        id = handoff.notice.id
+        match outcome:
+            case Sent(reference):
+                self._book.sent(id, reference)
+            case Never(why):
+                self._book.failed(id, why)
+            case TryLater(why) | Unknown(why):
+                at = retry_at(handoff, outcome, policy, now)
+                if at is None:
+                    self._book.failed(id, f"given up after {policy.give_up_after_hours} hours: {why}")
+                else:
+                    self._book.again(id, at, why, in_doubt=isinstance(outcome, Unknown))
+
+
+def retry_at(handoff: Handoff, outcome: TryLater | Unknown, policy: Policy, now: datetime) -> datetime | None:
+    """When to offer the notice again: as the policy says, not before the carrier wants it; None to give up."""
+    waits = policy.retry_after_minutes
+    at = now + timedelta(minutes=waits[min(handoff.attempts, len(waits) - 1)])
+    if isinstance(outcome, TryLater):
+        at = max(at, now + timedelta(seconds=outcome.after_s))
+    first = handoff.first_handed_at or now
+    return at if at - first <= timedelta(hours=policy.give_up_after_hours) else None
+
+
+def make_letter(handoff: Handoff, rows: Mapping[str, AlertRow], decided: Decided) -> Letter:
+    """The notice as the templates see it: only what each alert's rule lists, under its case number."""
+    notice, settled = handoff.notice, decided.settled
+    rules = {rule.id: rule for rule in settled.rules.rules}
+    lines = []
+    for line in notice.lines:
+        row = rows[line.alert]
+        rule = rules.get(row.rule)
+        listed = {str(path) for path in rule.facts} if rule else set[str]()
+        areas = [decided.areas.name(code) for code in row.area.split(", ") if code]
+        lines.append(
+            Line(
+                ref=case_number(decided.policy.case_prefix, row.raised_at, row.number),
+                rule=row.rule,
+                template=rule.template if rule else row.rule,
+                title=rule.title if rule else Text(row.rule, row.rule),
+                change=line.change,
+                severity=Severity(line.severity),
+                area_name=", ".join(areas) or settled.units.by_id.get(row.unit, settled.units.province).name,
+                raised_at=row.raised_at,
+                due=row.due,
+                facts=tuple((name, value) for name, value in row.facts.items() if name in listed),
+                legal_basis=rule.legal_basis if rule else (),
+                late=row.late,
+                rule_generation=row.generation,
+            )
+        )
+    unit = settled.units.by_id.get(notice.unit, settled.units.province)
+    return Letter(
+        notice=notice.id,
+        channel=notice.channel,
+        language=notice.language,
+        unit_name=unit.name,
+        lines=tuple(lines),
+        portal=decided.policy.portal,
+    )

@@ -1,0 +1,143 @@
+"""From bytes to the register: decode, judge, plan and commit one group of events; answer for each.
+
+accepted + duplicate + quarantined = received: every event gets exactly one of these answers, and the counters of the store move
+in the same transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import apsw
+import msgspec
+
+from alerts.core.engine import Change
+from alerts.core.events.envelope import Event, decode
+from alerts.core.events.reasons import Reason, Rejection
+from alerts.core.plan import Notice, plan
+from alerts.core.ports import Answer, Effects, Unavailable, receipt
+from alerts.core.turn import turn
+from alerts.runtime.settle import Decided
+from alerts.store.sqlite import Quarantined, SqliteStore
+
+log = logging.getLogger("lapor-dini")
+
+Read = Event | Rejection
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of one group."""
+
+    answers: tuple[Answer, ...]
+    changes: tuple[Change, ...]
+    notices: tuple[Notice, ...]
+    more_due: bool
+
+
+def read_event(raw: bytes, received: datetime, decided: Decided, *, recorded: bool = False) -> Read:
+    """The event in `raw`; sources that can only give BPS codes are converted here, at the edge."""
+    event = decode(raw, received, decided.areas, recorded=recorded)
+    sources = decided.bps_sources
+    source = event.source if isinstance(event, Rejection) else None
+    if source in sources:
+        return decode(raw, received, decided.areas, recorded=recorded, bps=True)
+    return event
+
+
+def kept_event(decided: Callable[[], Decided]) -> Callable[[bytes, datetime, str], Event]:
+    """How the store reads back an event that it accepted before."""
+
+    def read(raw: bytes, received: datetime, source: str) -> Event:
+        event = read_event(raw, received, decided())
+        if isinstance(event, Rejection):
+            raise ValueError(f"an event of {source} that was accepted is refused now: {event}")
+        return event
+
+    return read
+
+
+def check(raws: Sequence[bytes], now: datetime, decided: Decided) -> list[Answer]:
+    """What intake would answer, without keeping anything."""
+    return [
+        Answer("quarantined", None, read.reasons) if isinstance(read, Rejection) else Answer("valid", None)
+        for read in (read_event(raw, now, decided) for raw in raws)
+    ]
+
+
+def take(
+    store: SqliteStore,
+    decided: Decided,
+    group: Sequence[tuple[bytes, Read]],
+    now: datetime,
+    *,
+    tell: bool = True,
+    quarantine: bool = True,
+) -> Taken:
+    """Judge a group of events and the passing of time at `now`, and commit everything in one transaction.
+
+    `tell=False` plans no notices (loading history); `quarantine=False` keeps refused events where they are (a retry). Raises
+    Unavailable when the store cannot commit; then nothing of the group was accepted.
+    """
+    batch = [(read, raw) for raw, read in group if not isinstance(read, Rejection)]
+    refused = [(raw, read) for raw, read in group if isinstance(read, Rejection)]
+    try:
+        effects = turn(store.register, batch, decided.settled, now)
+        notices = plan(effects.changes, store.book, decided.settled.units, decided.policy, now) if tell else ()
+        quarantined = _quarantined(effects, refused, now) if quarantine else []
+        store.commit(effects, notices, quarantined, received=len(group), judged_at=now)
+    except (apsw.Error, OSError) as error:
+        raise Unavailable(str(error)) from error
+    fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}
+    answers = [_answer(read, effects, fresh) for _, read in group]
+    return Taken(tuple(answers), effects.changes, tuple(notices), effects.more_due)
+
+
+def take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime) -> Taken:
+    """As `take`; an event that makes judging fail is found by halving the group, and quarantined. That is a defect of ours."""
+    try:
+        return take(store, decided, group, now)
+    except Unavailable:
+        raise
+    except Exception as error:
+        log.exception("judging failed")
+        if not group:
+            raise
+        if len(group) == 1:
+            ((raw, read),) = group
+            what = f"could not be judged ({type(error).__name__}); the defect is ours"
+            reason = Reason("event", what, "nothing: it is retried by `lapor-dini quarantine retry` after an update")
+            rejection = Rejection((reason,), getattr(read, "source", None), getattr(read, "id", None))
+            return take(store, decided, [(raw, rejection)], now)
+        half = len(group) // 2
+        one, two = (take_safely(store, decided, part, now) for part in (group[:half], group[half:]))
+        return Taken(
+            one.answers + two.answers,
+            one.changes + two.changes,
+            one.notices + two.notices,
+            one.more_due or two.more_due,
+        )
+
+
+_NO_SUCH_ALERT = Reason("data.alert", "is not an alert that was ever raised", "the id in the message or on the page")
+
+
+def _answer(read: Read, effects: Effects, fresh: set[tuple[str, str]]) -> Answer:
+    if isinstance(read, Rejection):
+        return Answer("quarantined", None, read.reasons)
+    ref = (read.source, read.id)
+    number = effects.receipts.get(ref)
+    if number is None:
+        return Answer("quarantined", None, (_NO_SUCH_ALERT,))
+    if ref in fresh:
+        fresh.discard(ref)  # the first of the group is accepted, the same again is a duplicate
+        return Answer("accepted", receipt(number))
+    return Answer("duplicate", receipt(number))
+
+
+def _quarantined(effects: Effects, refused: Sequence[tuple[bytes, Rejection]], now: datetime) -> list[Quarantined]:
+    rows = [Quarantined(now, rejection.source, rejection.id, str(rejection), raw) for raw, rejection in refused]
+    unknown = Rejection((_NO_SUCH_ALERT,), None, None)
+    rows += (Quarantined(now, event.source, event.id, str(unknown), raw) for event, raw in effects.unknown_alerts)
+    return rows

@@ -1,0 +1,115 @@
+"""The events kept are the truth: fold them all again and compare, or write the register anew from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from alerts.core.memory import MemoryRegister
+from alerts.core.register.subject import AnySubject, decode, encode
+from alerts.core.turn import turn
+from alerts.runtime.intake import kept_event
+from alerts.runtime.recorded import Progress
+from alerts.runtime.settle import Decided
+from alerts.store.database import from_us, to_us, transaction
+from alerts.store.sqlite import SqliteStore
+
+BATCH = 1000
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Something stored that does not follow from the events."""
+
+    subject: str
+    what: str
+
+
+def refold(store: SqliteStore, decided: Decided, progress: Progress) -> MemoryRegister:
+    """A register made from nothing but the events kept, judged as of the last turn of the store."""
+    register = MemoryRegister()
+    read = kept_event(lambda: decided)
+    judged_at = store.judged_at()
+    ((total,),) = store.connection.execute("SELECT count(*) FROM events")
+    batch: list[Any] = []
+    done = 0
+    rows = store.connection.execute("SELECT raw, received, source FROM events ORDER BY number")
+    for raw, received, source in rows:
+        batch.append((read(raw, from_us(received), source), b""))
+        if len(batch) == BATCH or done + len(batch) == total:
+            assert judged_at
+            register.apply(turn(register, batch, decided.settled, judged_at, due=0))
+            done += len(batch)
+            batch = []
+            progress(done, total)
+    return register
+
+
+def differences(store: SqliteStore, fresh: MemoryRegister) -> Iterator[Difference]:
+    """Where the stored register and its standing alerts differ from a refold. Empty is the proof."""
+    stored = {}
+    for kind, key, entry in store.connection.execute("SELECT kind, key, entry FROM subjects"):
+        subject = decode(kind, entry)
+        if subject.key != key:
+            yield Difference(key, f"the row is filed under another key than its entry, {subject.key}")
+        stored[key] = subject
+    folded = {saved.subject.key: saved.subject for saved in fresh.stored.values()}
+    for key in sorted(stored.keys() | folded.keys()):
+        if key not in folded:
+            yield Difference(key, "is stored, but no kept event speaks of it")
+        elif key not in stored:
+            yield Difference(key, "is missing from the store")
+        else:
+            yield from _compare(stored[key], folded[key])
+    yield from _alerts(store, stored)
+
+
+def _compare(stored: AnySubject, folded: AnySubject) -> Iterator[Difference]:
+    if stored.facts != folded.facts:
+        yield Difference(stored.key, "its facts differ from the fold of its events")
+    names = ("naming", "niora", "birth_date", "handled")
+    if any(getattr(stored, name) != getattr(folded, name) for name in names) or set(stored.history) != set(
+        folded.history
+    ):
+        yield Difference(stored.key, "its identity or history differs from the fold of its events")
+    here, there = (
+        {(s.rule, s.item, s.alert, s.step, s.severity, s.unit, s.shadow) for s in subject.standing}
+        for subject in (stored, folded)
+    )
+    for rule, item, *_ in sorted(here - there):
+        yield Difference(stored.key, f"alert {rule} {item} stands in the store, but not by its events")
+    for rule, item, *_ in sorted(there - here):
+        yield Difference(stored.key, f"alert {rule} {item} should stand by its events, but does not in the store")
+
+
+def _alerts(store: SqliteStore, stored: dict[str, AnySubject]) -> Iterator[Difference]:
+    """The table of alerts lists exactly those that stand in the entries."""
+    sql = "SELECT id, subject FROM alerts WHERE state IN ('raised', 'acknowledged')"
+    listed = dict(store.connection.execute(sql))
+    standing = {s.alert: key for key, subject in stored.items() for s in subject.standing}
+    for alert in sorted(listed.keys() ^ standing.keys()):
+        yield Difference(listed.get(alert) or standing[alert], f"alert {alert} is listed or stands, but not both")
+
+
+def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
+    """Replace the register by the refold; alerts that stand keep what was known of them, and all is due to be judged.
+
+    Returns how many subjects were written.
+    """
+    connection = store.connection
+    with transaction(connection):
+        standing = {}
+        for kind, key, entry in connection.execute("SELECT kind, key, entry FROM subjects"):
+            standing[key] = decode(kind, entry).standing
+        for table in ("subjects", "identifiers", "links", "waiting"):
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own table names
+        now = to_us(store.judged_at() or from_us(0))
+        for id, saved in sorted(fresh.stored.items()):
+            subject = msgspec.structs.replace(saved.subject, standing=standing.get(saved.subject.key, ()))
+            row = (id, subject.kind, subject.key, encode(subject), now)
+            connection.execute("INSERT INTO subjects VALUES (?, ?, ?, ?, ?)", row)
+            for key in sorted(saved.links):
+                connection.execute("INSERT INTO links VALUES (?, ?)", (key, id))
+        connection.executemany("INSERT INTO identifiers VALUES (?, ?)", sorted(fresh.identifiers.items()))
+    return len(fresh.stored)

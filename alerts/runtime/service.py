@@ -1,0 +1,179 @@
+"""The embedded service: intake, engine, dispatcher and page in one process on one SQLite file.
+
+    accept() -> queue -> [group of events] -> take(): one transaction -> answers
+    clock    -> next_change reached        -> take() of no events
+    files    -> edited                     -> settle again; subjects concerned are due now
+    outbox   -> notice due                 -> dispatcher
+
+One lock stands before the store. Work on it runs in a thread, so that the loop goes on answering. Any failure to commit is
+answered as "not accepted, try again" and the service goes on; nothing is kept in memory that a crash could lose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import apsw
+
+from alerts.channels.render import Templates
+from alerts.core.ports import Answer, Unavailable
+from alerts.runtime import clock
+from alerts.runtime.dispatcher import Dispatcher, Sender
+from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
+from alerts.runtime.settings import Settings, channels
+from alerts.runtime.settle import Decided, files_fingerprint, kinds_to_judge_again, read_decisions
+from alerts.store.sqlite import SqliteStore
+
+GROUP_MAX = 1000  # events that wait are committed together, up to this many beyond one batch
+LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
+WATCH_EVERY_S = 2.0
+STORE_RETRY_S = 5.0
+
+log = logging.getLogger("lapor-dini")
+
+Waiting = tuple[Sequence[bytes], asyncio.Future[list[Answer]]]
+
+
+class Service:
+    """Raises SchemaError and ValueError at construction, when the store or the files cannot be used at all."""
+
+    def __init__(self, settings: Settings, decided: Decided) -> None:
+        self.decided = decided
+        self.problems: tuple[str, ...] = ()  # why the newest edit of the files is not in force
+        self._settings = settings
+        settings.data.mkdir(parents=True, exist_ok=True)
+        self._store = SqliteStore(settings.database, kept_event(lambda: self.decided))
+        self._queue: asyncio.Queue[Waiting] = asyncio.Queue(maxsize=10_000)
+        self._lock = asyncio.Lock()
+        self._work, self._mail = asyncio.Event(), asyncio.Event()
+        templates = Templates([settings.templates])
+        sender = Sender(settings.mail_from, settings.mail_domain)
+        self._dispatcher = Dispatcher(self._store.book, self._lock, channels(settings), templates, sender)
+        if self._store.get("decisions") != decided.fingerprint:
+            self._store.judge_again(kinds_to_judge_again(None, decided.settled), clock.now(), decided.fingerprint)
+
+    async def accept(self, raws: Sequence[bytes]) -> list[Answer]:
+        """Answers once the events are committed. Raises Unavailable when that was not possible; then none was accepted."""
+        future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
+        try:
+            self._queue.put_nowait((raws, future))
+        except asyncio.QueueFull:
+            raise Unavailable("too many events are waiting") from None
+        self._work.set()
+        return await future
+
+    def check(self, raws: Sequence[bytes]) -> list[Answer]:
+        """What `accept` would answer as far as the events themselves go; nothing is kept."""
+        return check(raws, clock.now(), self.decided)
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        await self._dispatcher.recover(clock.now())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._turns())
+                tasks.create_task(self._dispatch())
+                tasks.create_task(self._watch())
+        finally:
+            self._store.close()
+
+    # Turns --------------------------------------------------------------------------------------------------------------
+
+    async def _turns(self) -> None:
+        while True:
+            group = self._next_group()
+            try:
+                async with self._lock:
+                    taken, wait_s = await asyncio.to_thread(self._turn, [raw for raws, _ in group for raw in raws])
+            except Unavailable as error:
+                log.error("the store cannot commit, nothing was accepted: %s", error)
+                _refuse(group, error)
+                await _wait(self._work, STORE_RETRY_S)
+                continue
+            except Exception as error:
+                _refuse(group, Unavailable(f"{type(error).__name__}"))
+                raise
+            answers = iter(taken.answers)
+            for raws, future in group:
+                answered = [next(answers) for _ in raws]
+                if not future.done():
+                    future.set_result(answered)
+            if taken.notices:
+                self._mail.set()
+            if wait_s > 0 and self._queue.empty():
+                await _wait(self._work, wait_s)
+
+    def _turn(self, raws: Sequence[bytes]) -> tuple[Taken, float]:
+        """One turn, and how long until the next one is needed if nothing comes."""
+        now, decided = clock.now(), self.decided
+        taken = take_safely(self._store, decided, [(raw, read_event(raw, now, decided)) for raw in raws], now)
+        if taken.more_due:
+            return taken, 0.0
+        due = self._store.register.next_due()
+        wait = (due - clock.now()).total_seconds() if due else LONGEST_WAIT_S
+        return taken, min(max(wait, 0.0), LONGEST_WAIT_S)
+
+    def _next_group(self) -> list[Waiting]:
+        """What waits, whole batches only: the rows of a file are judged together."""
+        group: list[Waiting] = []
+        while not self._queue.empty() and sum(len(raws) for raws, _ in group) < GROUP_MAX:
+            group.append(self._queue.get_nowait())
+        return group
+
+    # Notices ------------------------------------------------------------------------------------------------------------
+
+    async def _dispatch(self) -> None:
+        while True:
+            try:
+                handed = await self._dispatcher.round(self.decided, clock.now())
+                if handed:
+                    continue
+                due = self._store.book.next_due()
+                wait = (due - clock.now()) if due else timedelta(seconds=LONGEST_WAIT_S)
+                wait_s = min(max(wait.total_seconds(), 0.05), LONGEST_WAIT_S)
+            except apsw.Error as error:
+                log.error("the store cannot record hand-offs: %s", error)
+                wait_s = STORE_RETRY_S
+            await _wait(self._mail, wait_s)
+
+    # Files --------------------------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        seen = self.decided.fingerprint
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            fingerprint = await asyncio.to_thread(files_fingerprint, self._settings.rules)
+            if fingerprint == seen:
+                continue
+            seen = fingerprint
+            await self._settle_again(clock.now())
+
+    async def _settle_again(self, now: datetime) -> None:
+        decided, problems, _ = await asyncio.to_thread(read_decisions, self._settings.rules, now, clock.today())
+        self.problems = problems
+        if decided is None:
+            log.error("the edited rules are NOT in force, the last good set is:\n%s", "\n".join(problems))
+            return
+        kinds = kinds_to_judge_again(self.decided.settled, decided.settled)
+        async with self._lock:
+            self._store.judge_again(kinds, now, decided.fingerprint)
+            self.decided = decided
+        log.warning("rule set %s is in force", decided.settled.rules.generation)
+        self._work.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, but no longer than this; it is clear afterwards."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    event.clear()
+
+
+def _refuse(group: list[Waiting], error: Unavailable) -> None:
+    for _, future in group:
+        if not future.done():
+            future.set_exception(error)

@@ -1,0 +1,91 @@
+"""Reading everything that people decide (rules, units, feeds, policy, holidays) into one value, and noticing edits.
+
+All or nothing: one mistake in any file leaves the last good set in force, and every mistake is reported with its place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import date, datetime
+from pathlib import Path
+
+import msgspec
+
+from alerts.core.events.areas import AreaCodes
+from alerts.core.policy import Policy
+from alerts.core.register.views import KINDS
+from alerts.core.rules import Rule
+from alerts.core.turn import Settled
+from alerts.files.loader import load_rules
+from alerts.files.setup import Setup, load_setup
+from alerts.runtime.settings import shipped
+
+
+class Decided(msgspec.Struct, frozen=True):
+    """What is in force: for judging (`settled`), for telling (`policy`), for reading events (`areas`)."""
+
+    settled: Settled
+    policy: Policy
+    areas: AreaCodes
+    loaded_at: datetime
+    fingerprint: str  # of all files; equal fingerprints judge alike
+
+    @property
+    def bps_sources(self) -> frozenset[str]:
+        return frozenset(office.source for office in self.settled.feeds.offices.values() if office.bps)
+
+
+def read_decisions(
+    root: Path, now: datetime, today: date, units_file: Path | None = None
+) -> tuple[Decided | None, tuple[str, ...], tuple[str, ...]]:
+    """What the folder decides, the problems (then nothing is decided), and the warnings; each `file:line:column …`.
+
+    A folder without units.yaml has the shipped units.
+    """
+    if units_file is None and not (root / "units.yaml").exists():
+        units_file = shipped("rules") / "units.yaml"
+    fingerprint = files_fingerprint(root)
+    loaded = load_rules(root, today)
+    setup = load_setup(root, shipped("rules"), units_file)
+    problems = (*loaded.problems, *(() if isinstance(setup, Setup) else setup))
+    warnings = tuple(map(str, loaded.warnings))
+    if problems or loaded.rules is None or not isinstance(setup, Setup):
+        return None, tuple(map(str, sorted(problems))), warnings
+    settled = Settled(loaded.rules, setup.units, setup.calendar, setup.feeds)
+    return Decided(settled, setup.policy, setup.areas, now, fingerprint), (), warnings
+
+
+def files_fingerprint(root: Path) -> str:
+    """Changes when any YAML file of the folder does."""
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.yaml")):
+        digest.update(str(path.relative_to(root)).encode() + b"\0")
+        try:
+            digest.update(path.read_bytes() + b"\0")
+        except OSError as error:
+            digest.update(str(error).encode())
+    return digest.hexdigest()[:16]
+
+
+def kinds_to_judge_again(old: Settled | None, new: Settled) -> frozenset[str]:
+    """The kinds of subject whose answers an edit may have changed."""
+    if old is None or (old.units, old.feeds, old.calendar) != (new.units, new.feeds, new.calendar):
+        return frozenset(KINDS)
+    before, after = _meanings(old.rules.rules), _meanings(new.rules.rules)
+    return frozenset(about for (about, _), _ in before.items() ^ after.items())
+
+
+def _meanings(rules: Iterable[Rule]) -> dict[tuple[str, str], tuple[object, ...]]:
+    return {
+        (rule.about, rule.id): (
+            rule.fingerprint,
+            rule.status,
+            rule.steps,
+            rule.keep,
+            rule.needs,
+            rule.area,
+            rule.inhibits,
+        )
+        for rule in rules
+    }
