@@ -62,6 +62,8 @@ def partition(claims: Iterable[Claim], decisions: Iterable[Decision] = ()) -> tu
     apart: set[frozenset[str]] = set()
     ruled: dict[frozenset[str], bool] = {}
     for decision in sorted(decisions, key=lambda d: d.order):
+        for identifier in decision.identifiers:
+            ties.add(identifier)
         for one, other in _pairs(decision.identifiers):
             ruled[frozenset((one, other))] = decision.merged
     for pair, merged in ruled.items():
@@ -70,7 +72,8 @@ def partition(claims: Iterable[Claim], decisions: Iterable[Decision] = ()) -> tu
         else:
             apart.add(pair)
     claims = sorted(claims, key=lambda c: c.order)
-    contradictions: list[tuple[str, str]] = []
+    # Whoever an officer keeps apart is looked at together ever after, so that no event can tie them unseen.
+    contradictions = [(one, other) for one, other in (sorted(pair) for pair in apart)]
     for claim in claims:
         first = claim.identifiers[0]
         ties.add(first)

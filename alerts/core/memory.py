@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from alerts.core.events.envelope import Event
 from alerts.core.ports import AlertRef, Effects, Ref, Saved
@@ -56,14 +57,14 @@ class MemoryRegister:
         return self._next
 
     def due(self, now: datetime, limit: int) -> Sequence[int]:
-        ripe = (id for at, id in _up_to(self._due, now) if self._next_change(id) == at)
-        return list(dict.fromkeys(ripe))[:limit]
+        return _up_to(self._due, now, lambda id, at: self._next_change(id) == at)[:limit]
 
     def waiting(self, complete_until: Mapping[str, datetime], limit: int) -> Sequence[int]:
         ripe: dict[int, None] = {}
         for kind, heap in self._waiting.items():
             if kind in complete_until:
-                ripe |= dict.fromkeys(id for at, id in _up_to(heap, complete_until[kind]) if self._waits(id, kind, at))
+                waits = partial(self._waits, kind)
+                ripe |= dict.fromkeys(_up_to(heap, complete_until[kind], waits))
         return list(ripe)[:limit]
 
     def next_due(self) -> datetime | None:
@@ -117,16 +118,19 @@ class MemoryRegister:
         saved = self.stored.get(id)
         return saved.next_change if saved else None
 
-    def _waits(self, id: int, kind: str, until: datetime) -> bool:
+    def _waits(self, kind: str, id: int, until: datetime) -> bool:
         saved = self.stored.get(id)
         return saved is not None and any(w.kind == kind and w.until == until for w in saved.waiting)
 
 
-def _up_to(heap: list[tuple[datetime, int]], instant: datetime) -> list[tuple[datetime, int]]:
-    """The entries of a heap up to an instant, in order. They stay on it until a turn has saved their subjects anew."""
+def _up_to(heap: list[tuple[datetime, int]], instant: datetime, counts: Callable[[int, datetime], bool]) -> list[int]:
+    """The subjects of a heap up to an instant, in order. They stay on it until a turn has saved them anew."""
     ripe = []
     while heap and heap[0][0] <= instant:
-        ripe.append(heapq.heappop(heap))
-    for entry in dict.fromkeys(ripe):
+        at, id = heapq.heappop(heap)
+        if counts(id, at):
+            ripe.append((at, id))
+    ripe = list(dict.fromkeys(ripe))
+    for entry in ripe:
         heapq.heappush(heap, entry)
-    return ripe
+    return [id for _, id in ripe]

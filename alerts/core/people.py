@@ -192,13 +192,8 @@ def regroup(desk: Desk, ids: Iterable[int]) -> None:
     numbers = sorted({n for subject in old for n in subject.history})
     known = desk.register.events([n for n in numbers if n not in desk.events])
     events = {n: desk.events.get(n) or known.get(n) for n in numbers}
-    named = [
-        (number, event, mention)
-        for number, event in events.items()
-        if event is not None
-        for mention in mentions(event)
-        if mention.kind == "person" and mention.identifiers
-    ]
+    former = {subject.id for subject in old}
+    named = _named(desk, {n: event for n, event in events.items() if event is not None}, former)
     groups = partition(_claims(named), _decisions(named))
     homes = {identifier: index for index, group in enumerate(groups) for identifier in group.identifiers}
     taken = _seats(desk, old, homes, groups)
@@ -209,7 +204,6 @@ def regroup(desk: Desk, ids: Iterable[int]) -> None:
     for index, group in enumerate(groups):
         _seat(desk, people[index], group, taken, named)
     _hand_over(desk, old, homes, taken)
-    former = {subject.id for subject in old}
     for identifier, id in list(desk.found.items()):
         if id in former and identifier not in homes:
             desk.point(identifier, None)
@@ -231,6 +225,13 @@ def _cluster(desk: Desk, ids: Iterable[int]) -> list[AnySubject]:
         cluster |= open
         open = {other for id in open if id in desk.subjects for other in desk.subjects[id].contradicts} - cluster
     return [desk.subjects[id] for id in sorted(cluster) if id in desk.subjects]
+
+
+def _named(desk: Desk, events: Mapping[int, Event], former: Collection[int]) -> list[tuple[int, Event, Mention]]:
+    """What these events say about these persons; an inspection, for one, names others besides."""
+    named = [(n, e, m) for n, e in events.items() for m in mentions(e) if m.kind == "person" and m.identifiers]
+    desk.prefetch([identifier for _, _, mention in named for identifier in mention.identifiers])
+    return [(n, e, m) for n, e, m in named if any(desk.found.get(i) in former for i in m.identifiers)]
 
 
 def _claims(named: list[tuple[int, Event, Mention]]) -> list[Claim]:

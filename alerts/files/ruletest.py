@@ -98,7 +98,29 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def run_rule_tests(rules: RuleSet, setup: Setup, root: Path) -> tuple[Outcome, ...]:
     """Run the test file of every rule of the set, loaded from `root`. Never raises for the contents of a test file."""
-    return tuple(_run(rule, rules, setup, root) for rule in rules.rules)
+    return tuple(run_rule_test(rule, rules, setup, root) for rule in rules.rules)
+
+
+def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outcome:
+    """Run the test file of one rule of the set."""
+    path = (root.parent / rule.file).with_suffix(".test.yaml")
+    tests, found = load_rule_tests(path, root)
+    problems = list(found)
+    failures: list[Failure] = []
+    seen: dict[str, set[bool]] = {clause.text: set() for clause in rule.when.clauses}
+    judged = [
+        msgspec.structs.replace(other, status=Status.active)
+        for other in rules.rules
+        if other.id in {rule.id, *rule.inhibits} or rule.id in other.inhibits
+    ]
+    for test in tests:
+        events, refused = events_of(test, setup)
+        problems += refused
+        if not refused:
+            settled = Settled(RuleSet(tuple(judged), ""), setup.units, setup.calendar, setup.feeds, test.complete)
+            failures += _compare(test, rule, events, settled, seen)
+    coverage = tuple(ClauseSeen(clause, True in saw, False in saw) for clause, saw in seen.items())
+    return Outcome(rule.id, rule.file, len(tests), tuple(problems), tuple(failures), coverage)
 
 
 def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Problem, ...]]:
@@ -122,27 +144,6 @@ def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Pr
         else:
             events.append(event)
     return tuple(sorted(events, key=lambda event: event.received)), tuple(problems)
-
-
-def _run(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outcome:
-    path = (root.parent / rule.file).with_suffix(".test.yaml")
-    tests, found = load_rule_tests(path, root)
-    problems = list(found)
-    failures: list[Failure] = []
-    seen: dict[str, set[bool]] = {clause.text: set() for clause in rule.when.clauses}
-    judged = [
-        msgspec.structs.replace(other, status=Status.active)
-        for other in rules.rules
-        if other.id in {rule.id, *rule.inhibits} or rule.id in other.inhibits
-    ]
-    for test in tests:
-        events, refused = events_of(test, setup)
-        problems += refused
-        if not refused:
-            settled = Settled(RuleSet(tuple(judged), ""), setup.units, setup.calendar, setup.feeds, test.complete)
-            failures += _compare(test, rule, events, settled, seen)
-    coverage = tuple(ClauseSeen(clause, True in saw, False in saw) for clause, saw in seen.items())
-    return Outcome(rule.id, rule.file, len(tests), tuple(problems), tuple(failures), coverage)
 
 
 def _compare(

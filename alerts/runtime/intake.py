@@ -73,20 +73,20 @@ def take(
     now: datetime,
     *,
     tell: bool = True,
-    quarantine: bool = True,
+    retried: bool = False,
 ) -> Taken:
     """Judge a group of events and the passing of time at `now`, and commit everything in one transaction.
 
-    `tell=False` plans no notices (loading history); `quarantine=False` keeps refused events where they are (a retry). Raises
-    Unavailable when the store cannot commit; then nothing of the group was accepted.
+    `tell=False` plans no notices (loading history); `retried` says that the events come out of quarantine, where refused ones
+    stay. Raises Unavailable when the store cannot commit; then nothing of the group was accepted.
     """
     batch = [(read, raw) for raw, read in group if not isinstance(read, Rejection)]
     refused = [(raw, read) for raw, read in group if isinstance(read, Rejection)]
     try:
         effects = turn(store.register, batch, decided.settled, now)
         notices = plan(effects.changes, store.book, decided.settled.units, decided.policy, now) if tell else ()
-        quarantined = _quarantined(effects, refused, now) if quarantine else []
-        store.commit(effects, notices, quarantined, received=len(group), judged_at=now)
+        quarantined = [] if retried else _quarantined(effects, refused, now)
+        store.commit(effects, notices, quarantined, now, retried=retried)
     except (apsw.Error, OSError) as error:
         raise Unavailable(str(error)) from error
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from alerts.core.memory import MemoryRegister
+from alerts.core.ports import Saved
 from alerts.core.register.subject import AnySubject, decode, encode
 from alerts.core.turn import turn
 from alerts.runtime.intake import kept_event
@@ -26,8 +28,8 @@ class Difference(msgspec.Struct, frozen=True):
     what: str
 
 
-def refold(store: SqliteStore, decided: Decided, progress: Progress) -> MemoryRegister:
-    """A register made from nothing but the events kept, judged as of the last turn of the store."""
+def refold(store: SqliteStore, decided: Decided, progress: Progress) -> tuple[MemoryRegister, int]:
+    """A register made from nothing but the events kept, judged as of the last turn of the store; and how many they are."""
     register = MemoryRegister()
     read = kept_event(lambda: decided)
     judged_at = store.judged_at()
@@ -43,7 +45,9 @@ def refold(store: SqliteStore, decided: Decided, progress: Progress) -> MemoryRe
             done += len(batch)
             batch = []
             progress(done, total)
-    return register
+    if judged_at:  # answers that had to wait for a source heard in a later batch
+        register.apply(turn(register, [], decided.settled, judged_at, due=sys.maxsize))
+    return register, total
 
 
 def differences(store: SqliteStore, fresh: MemoryRegister) -> Iterator[Difference]:
@@ -54,7 +58,7 @@ def differences(store: SqliteStore, fresh: MemoryRegister) -> Iterator[Differenc
         if subject.key != key:
             yield Difference(key, f"the row is filed under another key than its entry, {subject.key}")
         stored[key] = subject
-    folded = {saved.subject.key: saved.subject for saved in fresh.stored.values()}
+    folded = {saved.subject.key: saved for saved in fresh.stored.values()}
     for key in sorted(stored.keys() | folded.keys()):
         if key not in folded:
             yield Difference(key, "is stored, but no kept event speaks of it")
@@ -65,7 +69,10 @@ def differences(store: SqliteStore, fresh: MemoryRegister) -> Iterator[Differenc
     yield from _alerts(store, stored)
 
 
-def _compare(stored: AnySubject, folded: AnySubject) -> Iterator[Difference]:
+def _compare(stored: AnySubject, saved: Saved) -> Iterator[Difference]:
+    """An alert whose source is incomplete stays as it was while that was not known, so there the two may differ."""
+    folded = saved.subject
+    unknown = {(w.rule, w.item) for w in saved.waiting}
     if stored.facts != folded.facts:
         yield Difference(stored.key, "its facts differ from the fold of its events")
     names = ("naming", "niora", "birth_date", "handled")
@@ -74,7 +81,11 @@ def _compare(stored: AnySubject, folded: AnySubject) -> Iterator[Difference]:
     ):
         yield Difference(stored.key, "its identity or history differs from the fold of its events")
     here, there = (
-        {(s.rule, s.item, s.alert, s.step, s.severity, s.unit, s.shadow) for s in subject.standing}
+        {
+            (s.rule, s.item, s.alert, s.step, s.severity, s.unit, s.shadow)
+            for s in subject.standing
+            if (s.rule, s.item) not in unknown
+        }
         for subject in (stored, folded)
     )
     for rule, item, *_ in sorted(here - there):

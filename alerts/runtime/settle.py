@@ -26,10 +26,17 @@ class Decided(msgspec.Struct, frozen=True):
     """What is in force: for judging (`settled`), for telling (`policy`), for reading events (`areas`)."""
 
     settled: Settled
-    policy: Policy
-    areas: AreaCodes
+    setup: Setup
     loaded_at: datetime
     fingerprint: str  # of all files; equal fingerprints judge alike
+
+    @property
+    def policy(self) -> Policy:
+        return self.setup.policy
+
+    @property
+    def areas(self) -> AreaCodes:
+        return self.setup.areas
 
     @property
     def bps_sources(self) -> frozenset[str]:
@@ -53,7 +60,7 @@ def read_decisions(
     if problems or loaded.rules is None or not isinstance(setup, Setup):
         return None, tuple(map(str, sorted(problems))), warnings
     settled = Settled(loaded.rules, setup.units, setup.calendar, setup.feeds)
-    return Decided(settled, setup.policy, setup.areas, now, fingerprint), (), warnings
+    return Decided(settled, setup, now, fingerprint), (), warnings
 
 
 def files_fingerprint(root: Path) -> str:

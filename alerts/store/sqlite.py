@@ -18,7 +18,7 @@ from alerts.core.plan import Notice
 from alerts.core.ports import Effects, Officers, Saved
 from alerts.core.register.subject import encode
 from alerts.store.book import SqliteBook, write_notices
-from alerts.store.database import connect, migrate, to_us, transaction
+from alerts.store.database import connect, from_us, migrate, to_us, transaction
 from alerts.store.register import DecodeKept, SqliteRegister
 
 
@@ -49,10 +49,19 @@ class SqliteStore:
         effects: Effects,
         notices: Iterable[Notice],
         quarantined: Sequence[Quarantined],
-        received: int,
         judged_at: datetime,
+        *,
+        retried: bool = False,
     ) -> None:
-        """Everything that one batch does, in one transaction. `received` counts the events handed in."""
+        """Everything that one batch does, in one transaction. `retried`: its events come out of quarantine."""
+        accepted, duplicates = len(effects.kept), effects.duplicates
+        moved = accepted + duplicates
+        counts = {
+            "received": 0 if retried else moved + len(quarantined),
+            "accepted": accepted,
+            "duplicate": duplicates,
+            "quarantined": -moved if retried else len(quarantined),
+        }
         with transaction(self.connection):
             self._set("judged_at", judged_at.isoformat())
             self._keep(effects)
@@ -63,12 +72,6 @@ class SqliteStore:
                 self._officers(officers)
             write_notices(self.connection, notices)
             self._quarantine(effects, quarantined)
-            counts = {
-                "received": received,
-                "accepted": len(effects.kept),
-                "duplicate": effects.duplicates,
-                "quarantined": len(quarantined),
-            }
             self._many(
                 "UPDATE counters SET value = value + ? WHERE name = ?", [(n, name) for name, n in counts.items() if n]
             )
@@ -149,10 +152,15 @@ class SqliteStore:
     def _quarantine(self, effects: Effects, quarantined: Sequence[Quarantined]) -> None:
         rows = [(to_us(q.received), q.source, q.id, q.reason, q.raw) for q in quarantined]
         self._many("INSERT INTO quarantine (received, source, id, reason, raw) VALUES (?, ?, ?, ?, ?)", rows)
-        accepted = [(k.event.source, k.event.id) for k in effects.kept]
+        accepted = list(effects.receipts)
         replaced = [(k.event.source, k.event.supersedes) for k in effects.kept if k.event.supersedes]
         sql = "UPDATE quarantine SET state = ? WHERE source = ? AND id = ? AND state = 'open'"
         self._many(sql, [("accepted", *ref) for ref in accepted] + [("replaced", *ref) for ref in replaced])
+
+    def quarantined_events(self) -> list[tuple[bytes, datetime]]:
+        """What lies open in quarantine, with when it was received."""
+        rows = self.connection.execute("SELECT raw, received FROM quarantine WHERE state = 'open' ORDER BY number")
+        return [(raw, from_us(received)) for raw, received in rows]
 
     # The rest -----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,63 @@
+# make run: set up and run the main job on the embedded default.  make test: set up and pass every test.
+# Both work on a fresh Debian machine with Python 3.11 or newer and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+DEV := $(VENV)/.dev
+export LAPOR_DATA ?= var
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint setup lock schemas clean
+
+help:
+	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
+	@echo "make test    every check and test"
+	@echo "make lint    ruff and mypy only"
+	@echo "make lock    resolve the dependencies anew (needs uv)"
+	@echo "make schemas write alerts/schemas from the event catalogue"
+	@echo "make clean   forget the virtual environment and var/"
+
+setup: $(RUNTIME)
+
+$(VENV)/bin/python:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed"; exit 1; }
+	@python3 -m venv $(VENV) || { rm -rf $(VENV); test "$$(id -u)" = 0 && apt-get update -q && apt-get install -qy python3-venv \
+	    && python3 -m venv $(VENV); } || { rm -rf $(VENV); echo "install the package python3-venv, then try again"; exit 1; }
+
+$(RUNTIME): requirements.lock pyproject.toml $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(DEV): tests/requirements.lock $(RUNTIME)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement tests/requirements.lock
+	@touch $@
+
+run: $(RUNTIME)
+	@test -e $(LAPOR_DATA)/sample/events.jsonl || $(BIN)/lapor-dini sample --seed 7 --end today --out $(LAPOR_DATA)/sample
+	@test -e $(LAPOR_DATA)/lapor-dini.sqlite || $(BIN)/lapor-dini load --tell-last 3 $(LAPOR_DATA)/sample/events.jsonl
+	$(BIN)/lapor-dini serve
+
+test: $(DEV) lint
+	$(BIN)/lapor-dini rules check rules
+	$(BIN)/lapor-dini rules test rules
+	$(BIN)/python -m pytest -q
+
+lint: $(DEV)
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+
+schemas: $(RUNTIME)
+	$(BIN)/lapor-dini events schemas --out alerts/schemas
+
+# The locks name versions and hashes, no address to download from.
+lock:
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make lock" --constraint requirements.lock --group dev --output-file tests/requirements.lock
+
+clean:
+	rm -rf $(VENV) var

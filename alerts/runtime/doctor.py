@@ -1,0 +1,113 @@
+"""Everything that can be checked about an installation, in one pass; findings say what to do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import apsw
+import msgspec
+
+from alerts.channels.render import Templates
+from alerts.runtime.settings import Settings, channels
+from alerts.runtime.settle import Decided, read_decisions
+from alerts.store.book import SqliteBook
+from alerts.store.database import SchemaError, connect, to_us
+
+FREE_BYTES = 500_000_000
+OVERDUE = timedelta(minutes=5)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """`level` is ok, warning or wrong."""
+
+    level: str
+    what: str
+    write: str = ""
+
+
+def examine(settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Check the files, the templates, the carriers and the database. Reads only."""
+    decided, problems, warnings = read_decisions(settings.rules, now, now.date())
+    for problem in problems:
+        yield Finding("wrong", problem)
+    for warning in warnings:
+        yield Finding("warning", warning)
+    if decided:
+        yield from _decisions(decided, now)
+    for broken in Templates([settings.templates]).problems():
+        yield Finding("wrong", f"template {broken}", "mend the template; until then its fallback is sent")
+    for channel, carrier in channels(settings).items():
+        name = type(carrier).__name__
+        local = name == "Mailbox"
+        yield Finding(
+            "warning" if local else "ok",
+            f"{channel} goes to {name}",
+            "LAPOR_SMTP_HOST, LAPOR_SMS_URL or LAPOR_GAMMU_DATABASE" if local else "",
+        )
+    free = shutil.disk_usage(settings.data if settings.data.exists() else ".").free
+    yield Finding(
+        "ok" if free > FREE_BYTES else "wrong",
+        f"{free // 1_000_000} MB free for {settings.data}",
+        "" if free > FREE_BYTES else "room on the disk",
+    )
+    if settings.database.exists():
+        yield from _database(settings, now)
+    else:
+        yield Finding(
+            "warning", f"there is no database yet at {settings.database}", "lapor-dini serve, or lapor-dini load"
+        )
+
+
+def _decisions(decided: Decided, now: datetime) -> Iterator[Finding]:
+    rules = decided.settled.rules
+    yield Finding("ok", f"{len(rules.rules)} rules, set {rules.generation}")
+    calendar = decided.settled.calendar
+    for year in (now.year, now.year + 1):
+        if year not in calendar.years:
+            yield Finding("wrong", f"holidays of {year} are missing", "the year in rules/holidays.yaml")
+        elif year in calendar.estimated:
+            yield Finding(
+                "warning",
+                f"some holidays of {year} are estimates",
+                "status: reviewed in rules/holidays.yaml after the decree",
+            )
+    for unit in decided.settled.units.units:
+        if not any(officer.receives for officer in unit.officers):
+            yield Finding("warning", f"unit {unit.id} has no officer to tell", "an officer in rules/units.yaml")
+
+
+def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
+    try:
+        connection = connect(settings.database, readonly=True)
+        ((sound,),) = connection.execute("PRAGMA quick_check(1)")
+    except (apsw.Error, SchemaError) as error:
+        yield Finding("wrong", f"the database cannot be read: {error}", "restore the last backup")
+        return
+    yield Finding(
+        "ok" if sound == "ok" else "wrong",
+        f"database check: {sound}",
+        "" if sound == "ok" else "restore the last backup",
+    )
+    counts = dict(connection.execute("SELECT name, value FROM counters"))
+    right = counts["received"] == counts["accepted"] + counts["duplicate"] + counts["quarantined"]
+    text = "received {received} = accepted {accepted} + duplicate {duplicate} + quarantined {quarantined}".format(
+        **counts
+    )
+    yield Finding("ok" if right else "wrong", text, "" if right else "report this: events were lost from the books")
+    owed = SqliteBook(connection).owed()
+    text = f"owed {owed.owed} = sent {owed.sent} + pending {owed.pending} + failed {owed.failed}; maybe twice {owed.maybe_twice}"
+    yield Finding(
+        "ok" if owed.balanced else "wrong",
+        text,
+        "" if owed.balanced else "report this: notices were lost from the books",
+    )
+    if owed.failed:
+        yield Finding("warning", f"{owed.failed} notices failed", "see their reasons on the page /notices")
+    ((open_events,),) = connection.execute("SELECT count(*) FROM quarantine WHERE state = 'open'")
+    if open_events:
+        yield Finding("warning", f"{open_events} events in quarantine", "lapor-dini quarantine list")
+    ((late,),) = connection.execute("SELECT count(*) FROM subjects WHERE next_change <= ?", (to_us(now - OVERDUE),))
+    if late:
+        yield Finding("warning", f"{late} subjects are due to be judged", "start `lapor-dini serve`")
