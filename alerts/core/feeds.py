@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -63,6 +64,7 @@ class FeedState(msgspec.Struct, frozen=True):
     gaps: tuple[Gap, ...] = ()  # silences between receipts, oldest first
 
 
+@lru_cache(maxsize=10_000)
 def kind_of(source: str) -> str:
     """The kind of agency: the first segment of a source."""
     return source.partition("/")[0]
@@ -106,11 +108,12 @@ def silent_hours(state: FeedState, start: datetime, end: datetime) -> float:
 def watermarks(feeds: FeedList, states: Mapping[str, FeedState]) -> dict[str, datetime]:
     """Per kind of agency, the instant until which all its connected offices are complete; no key when there is none."""
     marks: dict[str, datetime] = {}
-    for office in feeds.offices.values():
-        state = states.get(office.source)
-        until = complete_until(office, state) if state else None
+    for source, state in states.items():
+        office = feeds.offices.get(source)
+        until = complete_until(office, state) if office else None
         if until is not None:
-            marks[office.kind] = min(marks.get(office.kind, until), until)
+            kind = kind_of(source)
+            marks[kind] = min(marks.get(kind, until), until)
     return marks
 
 

@@ -133,10 +133,11 @@ def _officers(desk: Desk, fresh: Iterable[Kept]) -> tuple[tuple[Officers, ...], 
             unknown.append(k)
             continue
         what, data = k.event.type.split(".")[1], k.event.data
-        officers.append(Officers(data.alert, what, k.event.time, k.event.source, data.outcome, data.note))
+        outcome = getattr(data, "outcome", None)
+        officers.append(Officers(data.alert, what, k.event.time, k.event.source, outcome, data.note))
         if what == "closed":
             subject = desk.subjects[id]
-            handled = Handled(alert.rule, alert.item, k.event.time, data.outcome)
+            handled = Handled(alert.rule, alert.item, k.event.time, outcome or "")
             if handled not in subject.handled:
                 ordered = sorted((*subject.handled, handled), key=lambda h: (h.at, h.rule, h.item, h.outcome))
                 desk.put(msgspec.structs.replace(subject, handled=tuple(ordered)))

@@ -115,6 +115,7 @@ def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outco
     ]
     for test in tests:
         events, refused = events_of(test, setup)
+        refused += tuple(_unjudged(test, [other.id for other in judged]))
         problems += refused
         if not refused:
             settled = Settled(RuleSet(tuple(judged), ""), setup.units, setup.calendar, setup.feeds, test.complete)
@@ -144,6 +145,14 @@ def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Pr
         else:
             events.append(event)
     return tuple(sorted(events, key=lambda event: event.received)), tuple(problems)
+
+
+def _unjudged(test: RuleTest, judged: Sequence[str]) -> Iterator[Problem]:
+    for standing in test.expect:
+        for alert in standing.alerts:
+            if alert.rule not in judged:
+                what = f"“{alert.rule}” is not judged in these tests"
+                yield Problem(test.file, standing.line, 1, what, f"one of {', '.join(judged)}")
 
 
 def _compare(

@@ -23,6 +23,7 @@ class SqliteRegister:
     def __init__(self, connection: apsw.Connection, decode_kept: DecodeKept) -> None:
         self._connection = connection
         self._decode_kept = decode_kept
+        self._feeds: dict[int, tuple[bytes, AnySubject]] = {}
 
     def known(self, refs: Collection[Ref]) -> Mapping[Ref, int]:
         sql = "SELECT source, id, number FROM events WHERE (source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
@@ -56,8 +57,14 @@ class SqliteRegister:
         return [id for (id,) in self._rows(sql, _json(list(keys)))]
 
     def feeds(self) -> Mapping[str, AnySubject]:
-        rows = self._rows("SELECT kind, entry FROM subjects WHERE kind = 'feed'")
-        return {feed.facts.source: feed for kind, entry in rows for feed in (decode(kind, entry),)}
+        found = {}
+        for id, entry in self._rows("SELECT id, entry FROM subjects WHERE kind = 'feed'"):
+            known, feed = self._feeds.get(id, (None, None))
+            if feed is None or known != entry:  # asked for in every turn, so decoded only when it changed
+                feed = decode("feed", entry)
+                self._feeds[id] = (entry, feed)
+            found[feed.facts.source] = feed
+        return found
 
     def due(self, now: datetime, limit: int) -> Sequence[int]:
         sql = "SELECT id FROM subjects WHERE next_change <= ? ORDER BY next_change, id LIMIT ?"
@@ -65,12 +72,11 @@ class SqliteRegister:
 
     def waiting(self, complete_until: Mapping[str, datetime], limit: int) -> Sequence[int]:
         sql = (
-            "SELECT subject, min(until) FROM waiting WHERE kind = ? AND until <= ? GROUP BY subject ORDER BY 2 LIMIT ?"
+            "SELECT subject, min(until) FROM json_each(?) AS complete"
+            " CROSS JOIN waiting ON kind = complete.key AND until <= complete.value GROUP BY subject ORDER BY 2, 1 LIMIT ?"
         )
-        found: dict[int, None] = {}
-        for kind, until in complete_until.items():
-            found |= dict.fromkeys(id for id, _ in self._rows(sql, kind, to_us(until), limit - len(found)))
-        return list(found)
+        marks = msgspec.json.encode({kind: to_us(until) for kind, until in complete_until.items()}).decode()
+        return [id for id, _ in self._rows(sql, marks, limit)]
 
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
         sql = "SELECT id, subject, rule, item FROM alerts WHERE id IN (SELECT value FROM json_each(?))"

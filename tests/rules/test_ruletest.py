@@ -126,6 +126,14 @@ def test_an_event_that_would_be_refused_is_told_with_its_line(run: Run) -> None:
     assert not outcome.passed
 
 
+def test_a_rule_that_is_misspelt_or_has_nothing_to_do_with_it_is_told(run: Run) -> None:
+    outcome = run(f"- name: one\n  given:\n{PERMIT}  expect:\n    2026-03-02: [stay_expird]\n")
+    assert [str(p) for p in outcome.problems] == [
+        "rules/stay_expired.test.yaml:9:1 “stay_expird” is not judged in these tests; "
+        "write one of stay_expired, stay_expiring"
+    ]
+
+
 def test_a_file_that_cannot_be_read_is_told_as_the_loader_tells_it(run: Run) -> None:
     outcome = run("- name: one\n  given: []\n  expects: {}\n")
     assert outcome.problems

@@ -1,0 +1,52 @@
+"""The command line. Parses, calls the runtime, prints; decides nothing.
+
+Exit codes: 0 done · 1 the thing asked about is not right (a failing rule test, refused events, books that do not balance) ·
+2 wrong call or unusable files · 3 the service could not be reached or started.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from alerts.cli import judging, keeping, running
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Deteksi dini, cegah dini, lapor dini: events in, rules judged, officers told.",
+)
+for command in (
+    running.serve,
+    running.publish,
+    judging.replay,
+    keeping.alerts,
+    keeping.doctor,
+    keeping.rebuild,
+    running.load,
+    judging.sample,
+):
+    app.command()(command)
+
+rules = typer.Typer(no_args_is_help=True, help="Check and test rule files.")
+rules.command("check")(judging.rules_check)
+rules.command("test")(judging.rules_test)
+app.add_typer(rules, name="rules")
+
+quarantine = typer.Typer(no_args_is_help=True, help="Events that were refused.")
+quarantine.command("list")(keeping.quarantine_list)
+quarantine.command("retry")(keeping.quarantine_retry)
+app.add_typer(quarantine, name="quarantine")
+
+events = typer.Typer(no_args_is_help=True, help="The event catalogue.")
+events.command("schemas")(judging.events_schemas)
+app.add_typer(events, name="events")
+
+
+def main() -> None:
+    """The `lapor-dini` command."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    app()

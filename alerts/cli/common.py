@@ -1,0 +1,57 @@
+"""What the commands share: settings, files and store, each either usable or the end with what to do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import apsw
+import typer
+
+from alerts.cli.terminal import UNUSABLE, fail
+from alerts.runtime import clock
+from alerts.runtime.intake import kept_event
+from alerts.runtime.settings import Settings, SettingsError, read_settings
+from alerts.runtime.settle import Decided, read_decisions
+from alerts.store.database import SchemaError
+from alerts.store.sqlite import SqliteStore
+
+RulesOption = Annotated[
+    Path | None, typer.Option("--rules", help="Folder of rules [default: LAPOR_RULES, else the shipped ones].")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON value per line, for programs.")]
+Files = Annotated[list[Path], typer.Argument(help="JSON Lines of CloudEvents; - is the standard input.")]
+
+
+def settings_in_force() -> Settings:
+    """The settings, or every mistake in them and the end."""
+    try:
+        return read_settings(os.environ)
+    except SettingsError as error:
+        fail(UNUSABLE, str(error))
+
+
+def decided_by(rules: Path, units: Path | None = None) -> Decided:
+    """The rules and reviewed data of a folder, or every problem in them and the end."""
+    decided, problems, _ = read_decisions(rules, clock.now(), clock.today(), units)
+    if decided is None:
+        fail(UNUSABLE, "\n".join(problems))
+    return decided
+
+
+def store_of(settings: Settings, decided: Decided) -> SqliteStore:
+    """The database, made if it is not there."""
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True)
+        return SqliteStore(settings.database, kept_event(lambda: decided))
+    except (SchemaError, apsw.Error, OSError) as error:
+        fail(UNUSABLE, f"{settings.database}: {error}")
+
+
+def readable(files: list[Path]) -> list[Path]:
+    """The files, if all of them are there."""
+    missing = [str(file) for file in files if str(file) != "-" and not file.is_file()]
+    if missing:
+        fail(UNUSABLE, f"no such file: {', '.join(missing)}")
+    return files

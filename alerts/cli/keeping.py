@@ -1,0 +1,109 @@
+"""Commands about what is kept: alerts, rebuild, doctor, quarantine."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from alerts.cli.common import JsonOption, decided_by, settings_in_force, store_of
+from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, json_line, out, progress
+from alerts.core.calendar import WIB
+from alerts.core.events.reasons import Rejection
+from alerts.core.letters import case_number
+from alerts.runtime import clock
+from alerts.runtime import rebuild as rebuilding
+from alerts.runtime.doctor import examine
+from alerts.runtime.intake import read_event, take
+from alerts.store.pages import STANDING, AlertFilter, Pages
+
+
+def alerts(
+    unit: Annotated[str, typer.Option(help="Only this unit.")] = "",
+    rule: Annotated[str, typer.Option(help="Only this rule.")] = "",
+    ended: Annotated[bool, typer.Option("--all", help="Those that ended, too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List the alerts that stand."""
+    settings = settings_in_force()
+    if not settings.database.exists():
+        fail(UNUSABLE, f"there is no database at {settings.database}; start `lapor-dini serve` first")
+    states = (*STANDING, "closed", "withdrawn", "expired") if ended else STANDING
+    rows = Pages(settings.database).alerts(AlertFilter(states=states, unit=unit, rule=rule), limit=sys.maxsize)
+    table = Table("case", "rule", "subject", "item", "severity", "unit", "state", "due")
+    prefix = decided_by(settings.rules).policy.case_prefix
+    for row in rows:
+        case = case_number(prefix, row.raised_at, row.number)
+        if as_json:
+            json_line(case=case, **msgspec.structs.asdict(row))
+        else:
+            due = f"{row.due.astimezone(WIB):%Y-%m-%d %H:%M}"
+            table.add_row(case, row.rule, row.subject, row.item, row.severity.name, row.unit, row.state, due)
+    if not as_json:
+        out.print(table if rows else "no alerts stand")
+
+
+def rebuild(
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; prove that register and alerts equal the events.")
+    ] = False,
+) -> None:
+    """Fold all kept events again: prove the register, or write it anew (stop the service first)."""
+    settings = settings_in_force()
+    decided = decided_by(settings.rules)
+    store = store_of(settings, decided)
+    with progress("folding") as report:
+        fresh, total = rebuilding.refold(store, decided, report)
+    if check:
+        found = list(rebuilding.differences(store, fresh))
+        for difference in found:
+            out.print(f"{difference.subject}: {difference.what}", markup=False)
+        err.print(
+            f"{total} events, {len(fresh.stored)} subjects: " + (f"{len(found)} differences" if found else "equal")
+        )
+        raise typer.Exit(WRONG if found else 0)
+    err.print(f"{total} events folded, {rebuilding.write_anew(store, fresh)} subjects written")
+
+
+def doctor(as_json: JsonOption = False) -> None:
+    """Check files, templates, carriers, database and books."""
+    settings = settings_in_force()
+    wrong = False
+    for finding in examine(settings, clock.now()):
+        wrong |= finding.level == "wrong"
+        if as_json:
+            json_line(level=finding.level, what=finding.what, write=finding.write)
+        else:
+            colour = {"ok": "green", "warning": "yellow", "wrong": "bold red"}[finding.level]
+            out.print(f"[{colour}]{finding.level:8}[/]", end=" ")
+            out.print(finding.what + (f"; write {finding.write}" if finding.write else ""), markup=False)
+    raise typer.Exit(WRONG if wrong else 0)
+
+
+def quarantine_list(as_json: JsonOption = False) -> None:
+    """Events that were refused and are still open, with the reason."""
+    _, rows = Pages(settings_in_force().database).refused(limit=sys.maxsize)
+    for row in rows:
+        if as_json:
+            json_line(**msgspec.structs.asdict(row))
+        else:
+            when = f"{row.received.astimezone(WIB):%Y-%m-%d %H:%M}"
+            out.print(f"{row.number}  {when}  {row.source or '?'}  {row.id or '?'}\n    {row.reason}", markup=False)
+
+
+def quarantine_retry() -> None:
+    """Try the open ones again, after an update or a change of areas (stop the service first)."""
+    settings = settings_in_force()
+    decided = decided_by(settings.rules)
+    store = store_of(settings, decided)
+    tried = store.quarantined_events()
+    accepted = 0
+    for raw, received in tried:
+        read = read_event(raw, received, decided)
+        if not isinstance(read, Rejection):
+            taken = take(store, decided, [(raw, read)], clock.now(), retried=True)
+            accepted += taken.answers[0].status != "quarantined"
+    err.print(f"{len(tried)} tried again, {accepted} accepted")

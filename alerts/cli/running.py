@@ -1,0 +1,125 @@
+"""Commands about the running service: serve, publish, load."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import timedelta
+from typing import Annotated
+
+import apsw
+import typer
+import uvicorn
+
+from alerts.cli.common import Files, JsonOption, decided_by, readable, settings_in_force, store_of
+from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, err, fail, json_line, progress
+from alerts.runtime import clock
+from alerts.runtime.publish import Unreachable
+from alerts.runtime.publish import publish as publish_events
+from alerts.runtime.recorded import load as load_events
+from alerts.runtime.recorded import read_lines, read_recorded
+from alerts.runtime.service import Service
+from alerts.store.database import SchemaError
+from alerts.store.pages import Pages
+from alerts.web.app import RulesState, create_app
+
+
+def serve() -> None:
+    """Run everything in one process: intake, engine, notices and the page."""
+    settings = settings_in_force()
+    decided = decided_by(settings.rules)
+    try:
+        service = Service(settings, decided)
+    except (SchemaError, apsw.Error, OSError) as error:
+        fail(NO_SERVICE, f"the service cannot start: {error}")
+    web = create_app(
+        intake=service,
+        pages=Pages(settings.database),
+        state=lambda: _rules_state(service),
+        mailbox=settings.mailbox,
+        hosts=(settings.host, "localhost", "127.0.0.1", "[::1]"),
+    )
+    server = uvicorn.Server(
+        uvicorn.Config(web, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
+    )
+    err.print(
+        f"lapor-dini: http://{settings.host}:{settings.port}/  (data in {settings.data}, rules in {settings.rules})"
+    )
+    asyncio.run(_until_stopped(server, service))
+
+
+async def _until_stopped(server: uvicorn.Server, service: Service) -> None:
+    """The page and the service end together; whichever fails first takes the other with it."""
+    tasks = [asyncio.create_task(server.serve()), asyncio.create_task(service.run())]
+    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+    if not server.started:
+        fail(NO_SERVICE, "the page could not be opened; is the port in use? Set LAPOR_PORT")
+    for task in done:
+        task.result()
+
+
+def _rules_state(service: Service) -> RulesState:
+    decided = service.decided
+    return RulesState(decided.settled, service.problems, decided.loaded_at, decided.policy.case_prefix)
+
+
+def publish(
+    files: Files,
+    to: Annotated[
+        str | None, typer.Option(help="Address of the service [default: LAPOR_URL, else the local one].")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate only; nothing is kept.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Publish events to a running service and print what was refused."""
+    settings = settings_in_force()
+    url = to or os.environ.get("LAPOR_URL") or f"http://{settings.host}:{settings.port}"
+    counts: dict[str, int] = {}
+    lines = list(read_lines(readable(files)))
+    try:
+        with progress("publishing") as report:
+            for answers in publish_events(url, lines, dry_run=dry_run):
+                for answer in answers:
+                    counts[answer.status] = counts.get(answer.status, 0) + 1
+                    if as_json:
+                        json_line(
+                            place=answer.place, status=answer.status, receipt=answer.receipt, errors=answer.errors
+                        )
+                    elif answer.errors:
+                        for error in answer.errors:
+                            err.print(
+                                f"{answer.place}: {error['where']} {error['what']}; write {error['write']}",
+                                markup=False,
+                            )
+                report(sum(counts.values()), len(lines))
+    except Unreachable as error:
+        fail(NO_SERVICE, str(error))
+    err.print(", ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "no events")
+    raise typer.Exit(WRONG if counts.get("quarantined") else 0)
+
+
+def load(
+    files: Files,
+    tell_last: Annotated[
+        int,
+        typer.Option(help="Tell officers of what changed in the last DAYS; of older changes nobody is told.", min=0),
+    ] = 0,
+) -> None:
+    """Load recorded history into an empty database, judged as if the service had been running."""
+    settings = settings_in_force()
+    decided = decided_by(settings.rules)
+    store = store_of(settings, decided)
+    if next(iter(store.connection.execute("SELECT 1 FROM events LIMIT 1")), None):
+        fail(UNUSABLE, f"{settings.database} has events already; history is loaded into an empty database")
+    events = read_recorded(
+        readable(files), decided, lambda place, rejection: err.print(f"{place}: {rejection}", markup=False)
+    )
+    now = clock.now()
+    with progress("loading") as report:
+        load_events(store, decided, events, now - timedelta(days=tell_last), now, report)
+    store.judge_again((), now, decided.fingerprint)
+    store.close()
+    err.print(f"loaded {len(events)} events")

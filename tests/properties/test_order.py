@@ -1,0 +1,83 @@
+"""Law 1: the register and the standing alerts are a function of the set of events, not of how they arrived."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.core.memory import MemoryRegister
+from alerts.core.turn import Settled, turn
+from tests.properties.worlds import AS_HEARD, COMPLETE, END, IDENTIFIERS, Batch, heartbeats, worlds
+
+Case = tuple[Batch, list[list[int]]]  # a world, and the places of its events as they arrive
+
+
+def arrive(batches: Sequence[Batch], settled: Settled, last: Batch = []) -> MemoryRegister:  # noqa: B006 - never changed
+    """The register after these batches, each judged once it has been received, and then at END."""
+    register, now = MemoryRegister(), datetime.min.replace(tzinfo=END.tzinfo)
+    for batch in batches:
+        now = max([now, *(event.received for event, _ in batch)])
+        register.apply(turn(register, batch, settled, now))
+    register.apply(turn(register, last, settled, END, due=sys.maxsize))
+    return register
+
+
+def picture(register: MemoryRegister) -> dict[str, Any]:
+    """What the register holds, by key: nothing in it depends on numbers that the order of arrival gives."""
+    subjects = {id: saved.subject for id, saved in register.stored.items()}
+    keys = {id: subject.key for id, subject in subjects.items()}
+    assert len(set(keys.values())) == len(keys), "two subjects have one key"
+    found = register.find(IDENTIFIERS)
+    assert set(found.values()) <= keys.keys(), "an identifier leads nowhere"
+    return {
+        s.key: {
+            "facts": s.facts,
+            "identifiers": {i for i, id in found.items() if id == s.id},
+            "contradicts": {keys[id] for id in s.contradicts},
+            "history": {(e.source, e.id) for e in register.events(s.history).values()},
+            "standing": {(a.alert, a.rule, a.item, a.severity, a.unit, a.step) for a in s.standing},
+            "waiting": {(w.rule, w.item, w.kind, w.until) for w in register.stored[s.id].waiting},
+            "next_change": register.stored[s.id].next_change,
+        }
+        for s in subjects.values()
+    }
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, size: int) -> list[list[int]]:
+    """The places of a world's events in some order, some of them twice, in some batches."""
+    repeated = draw(st.lists(st.integers(0, size - 1), max_size=4))
+    order = draw(st.permutations([*range(size), *repeated]))
+    cuts = sorted(draw(st.sets(st.integers(1, len(order)), max_size=5)))
+    return [order[a:b] for a, b in pairwise([0, *cuts, len(order)])]
+
+
+twice = worlds().flatmap(lambda world: st.tuples(st.just(world), arrivals(len(world))))
+
+
+def in_batches(case: Case) -> list[Batch]:
+    world, batches = case
+    return [[world[place] for place in batch] for batch in batches]
+
+
+@given(twice)
+def test_any_order_any_batches_and_any_repetition_give_the_same_register_and_alerts(case: Case) -> None:
+    assert picture(arrive(in_batches(case), COMPLETE)) == picture(arrive([case[0]], COMPLETE))
+
+
+@given(twice)
+def test_so_they_do_when_sources_are_late_but_complete_in_the_end(case: Case) -> None:
+    last = heartbeats()
+    assert picture(arrive(in_batches(case), AS_HEARD, last)) == picture(arrive([case[0]], AS_HEARD, last))
+
+
+@given(worlds())
+def test_one_by_one_as_received_is_the_same_as_all_at_once(world: Batch) -> None:
+    received = sorted(world, key=lambda e: e[0].received)
+    assert picture(arrive([[event] for event in received], COMPLETE)) == picture(arrive([world], COMPLETE))
