@@ -34,7 +34,7 @@ from alerts.core.register.subject import AnySubject, Handled, Standing
 from alerts.core.routing import Units
 from alerts.core.rules import Path, Rule, RuleSet, Severity, Status
 
-LATE_AFTER = timedelta(hours=1)  # a change later than this after its instant says so
+LATE_AFTER = timedelta(hours=1)  # an instant that was missed by more than this is told as late
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -46,6 +46,7 @@ class Context(msgspec.Struct, frozen=True):
     feeds: FeedList
     states: Mapping[str, FeedState]  # by source
     complete_until: Mapping[str, datetime]  # by kind of source; a kind that is missing is not waited for
+    last_turn: datetime | None = None  # up to when everything has been judged
 
 
 class State(enum.StrEnum):
@@ -278,7 +279,9 @@ def _stand(
     if old == alert:
         return alert, []
     told = tuple(unit.id for unit in units)
-    late = now - context.calendar.add(due, rung.at) > LATE_AFTER
+    at = context.calendar.add(due, rung.at)
+    # Late is what the service missed. Facts that came late, or sources that were not complete, are no lateness of ours.
+    late = context.last_turn is not None and context.last_turn < at and now - at > LATE_AFTER
     facts = shown_facts(rule, verdict.values)
 
     def change(kind: str, reason: str, **more: Any) -> Change:

@@ -91,12 +91,13 @@ def heard(
     )
 
 
-def complete_until(office: FeedOffice, state: FeedState) -> datetime | None:
-    """Everything that happened before this instant has been published; None when the office was never heard."""
+def complete_until(office: FeedOffice, state: FeedState) -> datetime:
+    """Everything that happened before this instant has been published. An office whose first file is still to come has
+    published nothing, however lively its heartbeat."""
     if state.heartbeat_complete_until is not None:
         return state.heartbeat_complete_until
     last = state.last_file_heard if office.publishes == "files" else state.last_heard
-    return None if last is None else last - office.lateness
+    return _NEVER if last is None else last - office.lateness
 
 
 def silent_hours(state: FeedState, start: datetime, end: datetime) -> float:
@@ -109,10 +110,8 @@ def watermarks(feeds: FeedList, states: Mapping[str, FeedState]) -> dict[str, da
     """Per kind of agency, the instant until which all its connected offices are complete; no key when there is none."""
     marks: dict[str, datetime] = {}
     for source, state in states.items():
-        office = feeds.offices.get(source)
-        until = complete_until(office, state) if office else None
-        if until is not None:
-            kind = kind_of(source)
+        if office := feeds.offices.get(source):
+            until, kind = complete_until(office, state), kind_of(source)
             marks[kind] = min(marks.get(kind, until), until)
     return marks
 

@@ -33,7 +33,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     due: datetime | None = None
     facts: tuple[tuple[str, str], ...] = ()
     legal_basis: tuple[str, ...] = ()
-    late: bool = False  # the deadline passed while the service was down
+    late: bool = False  # the instant passed while the service was down
     unconfirmed: bool = False  # rests on a match of identities that nobody has confirmed
     rule_generation: str = ""
 

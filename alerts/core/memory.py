@@ -27,6 +27,7 @@ class MemoryRegister:
         self._due: list[tuple[datetime, int]] = []  # heaps; an entry counts while it agrees with what is stored
         self._waiting: dict[str, list[tuple[datetime, int]]] = {}
         self._next = (1, 1)
+        self._last_turn: datetime | None = None
 
     def known(self, refs: Collection[Ref]) -> Mapping[Ref, int]:
         return {ref: number for ref in refs if (number := self._numbers.get(ref)) is not None}
@@ -52,6 +53,9 @@ class MemoryRegister:
 
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
         return {id: self._alerts[id] for id in ids if id in self._alerts}
+
+    def last_turn(self) -> datetime | None:
+        return self._last_turn
 
     def next_numbers(self) -> tuple[int, int]:
         return self._next
@@ -92,6 +96,7 @@ class MemoryRegister:
                 self.identifiers[identifier] = owner
         for change in effects.changes:
             self._alerts[change.alert] = AlertRef(change.subject, change.rule, change.item)
+        self._last_turn = effects.judged_at
         number = max((kept.number + 1 for kept in effects.kept), default=0)
         id = max((s.subject.id + 1 for s in effects.saved), default=0)
         self._next = (max(self._next[0], number), max(self._next[1], id))

@@ -61,6 +61,9 @@ class Register(Protocol):
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
         """Alerts ever raised, by id."""
 
+    def last_turn(self) -> datetime | None:
+        """Up to when everything has been judged."""
+
     def next_numbers(self) -> tuple[int, int]:
         """The next receipt number and the next subject id."""
 
@@ -106,6 +109,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...] = ()
     officers: tuple[Officers, ...] = ()
     more_due: bool = False  # time has come for more subjects than one turn judges
+    judged_at: datetime | None = None  # up to when everything has been judged
 
 
 class Answer(msgspec.Struct, frozen=True):

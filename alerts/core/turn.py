@@ -56,7 +56,9 @@ def turn(
     officers, unknown = _officers(desk, fresh)
     states = {source: feed.facts for source, feed in feeds.items()}
     complete = watermarks(settled.feeds, states) if settled.complete is None else settled.complete
-    context = Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
+    context = Context(
+        settled.rules, settled.units, settled.calendar, settled.feeds, states, complete, register.last_turn()
+    )
     more_due = _wake(desk, complete, now, due)
     saved, removed, changes = _judge(desk, context, now)
     unknown_refs = {(k.event.source, k.event.id) for k in unknown}
@@ -71,6 +73,7 @@ def turn(
         changes=changes,
         officers=officers,
         more_due=more_due,
+        judged_at=context.last_turn if more_due else now,
     )
 
 
@@ -171,11 +174,20 @@ def _judge(
         keys = links(subject.facts) if subject.kind == "person" else frozenset[str]()
         judged = step(subject, _linked(desk, keys), context, now)
         changes += judged.changes
-        if subject.facts == EMPTY.get(subject.kind) and not subject.contradicts:
+        if _nobody(subject):
             removed.append(id)
+            if subject.kind != "person":
+                desk.point(subject.key, None)
         else:
             saved.append(Saved(judged.subject, judged.next_change, keys, judged.waiting))
     return tuple(saved), tuple(removed), tuple(changes)
+
+
+def _nobody(subject: AnySubject) -> bool:
+    """Whether no kept event speaks of the subject any more. A person is known by events that leave no facts, too."""
+    if subject.kind == "person":
+        return not subject.history and not subject.contradicts
+    return bool(subject.facts == EMPTY.get(subject.kind))
 
 
 def _linked(desk: Desk, keys: Iterable[str]) -> dict[str, EmployerFacts]:

@@ -86,7 +86,7 @@ def take(
         effects = turn(store.register, batch, decided.settled, now)
         notices = plan(effects.changes, store.book, decided.settled.units, decided.policy, now) if tell else ()
         quarantined = [] if retried else _quarantined(effects, refused, now)
-        store.commit(effects, notices, quarantined, now, retried=retried)
+        store.commit(effects, notices, quarantined, retried=retried)
     except (apsw.Error, OSError) as error:
         raise Unavailable(str(error)) from error
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}

@@ -32,7 +32,7 @@ def refold(store: SqliteStore, decided: Decided, progress: Progress) -> tuple[Me
     """A register made from nothing but the events kept, judged as of the last turn of the store; and how many they are."""
     register = MemoryRegister()
     read = kept_event(lambda: decided)
-    judged_at = store.judged_at()
+    judged_at = store.register.last_turn()
     ((total,),) = store.connection.execute("SELECT count(*) FROM events")
     batch: list[Any] = []
     done = 0
@@ -115,7 +115,7 @@ def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
             standing[key] = decode(kind, entry).standing
         for table in ("subjects", "identifiers", "links", "waiting"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own table names
-        now = to_us(store.judged_at() or from_us(0))
+        now = to_us(store.register.last_turn() or from_us(0))
         for id, saved in sorted(fresh.stored.items()):
             subject = msgspec.structs.replace(saved.subject, standing=standing.get(saved.subject.key, ()))
             row = (id, subject.kind, subject.key, encode(subject), now)

@@ -82,6 +82,10 @@ class SqliteRegister:
         sql = "SELECT id, subject, rule, item FROM alerts WHERE id IN (SELECT value FROM json_each(?))"
         return {id: AlertRef(subject, rule, item) for id, subject, rule, item in self._rows(sql, _json(list(ids)))}
 
+    def last_turn(self) -> datetime | None:
+        values = list(self._rows("SELECT value FROM meta WHERE name = 'judged_at'"))
+        return datetime.fromisoformat(values[0][0]) if values else None
+
     def next_numbers(self) -> tuple[int, int]:
         sql = (
             "SELECT (SELECT coalesce(max(number), 0) + 1 FROM events), (SELECT coalesce(max(id), 0) + 1 FROM subjects)"

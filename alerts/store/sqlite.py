@@ -49,7 +49,6 @@ class SqliteStore:
         effects: Effects,
         notices: Iterable[Notice],
         quarantined: Sequence[Quarantined],
-        judged_at: datetime,
         *,
         retried: bool = False,
     ) -> None:
@@ -63,7 +62,8 @@ class SqliteStore:
             "quarantined": -moved if retried else len(quarantined),
         }
         with transaction(self.connection):
-            self._set("judged_at", judged_at.isoformat())
+            if effects.judged_at:
+                self._set("judged_at", effects.judged_at.isoformat())
             self._keep(effects)
             self._save_subjects(effects)
             for change in effects.changes:
@@ -163,11 +163,6 @@ class SqliteStore:
         return [(raw, from_us(received)) for raw, received in rows]
 
     # The rest -----------------------------------------------------------------------------------------------------------
-
-    def judged_at(self) -> datetime | None:
-        """When the last turn was: the register and its alerts are right as of then."""
-        value = self.get("judged_at")
-        return datetime.fromisoformat(value) if value else None
 
     def judge_again(self, kinds: Iterable[str], now: datetime, fingerprint: str) -> None:
         """Rules or reviewed data changed: every subject of these kinds is due now."""

@@ -93,7 +93,7 @@ def test_only_the_newest_gaps_are_kept():
         ("continuous", [(at(50), True, at(49)), (at(60), True, None)], at(60) - 2 * DAY),  # only the last one's
         ("files", [(at(50), False, None)], at(50) - 2 * DAY),
         ("files", [(at(50), False, None), (at(90), True, None)], at(50) - 2 * DAY),  # lively, but no newer file
-        ("files", [(at(50), True, None)], None),  # no file ever
+        ("files", [(at(50), True, None)], datetime.min.replace(tzinfo=UTC)),  # connected, but no file ever
         ("files", [(at(50), False, None), (at(90), True, at(80))], at(80)),
     ],
 )

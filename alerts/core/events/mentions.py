@@ -30,6 +30,7 @@ _NAMED_BY = {
     for model in EVENT_TYPES.values()
 }
 
+_MIDNIGHT = time(0, 0)
 _INSTANTS = ("checked_in_at", "checked_out_at", "observed_at")
 _BEGINNINGS = ("entry_date", "start", "issued_on", "registered_on", "inspected_on", "held_on")
 _ENDINGS = ("exit_date", "left_on", "ended_on")
@@ -98,6 +99,7 @@ def happened(event: Event) -> datetime:
     fact = getattr(event.data, field)
     if time_of_day is None:
         return fact or event.time
-    if event.time.astimezone(WIB).date() == fact:
+    local = event.time.astimezone(WIB)
+    if local.date() == fact and local.time() != _MIDNIGHT:
         return event.time
     return datetime.combine(fact, time_of_day).astimezone(UTC)

@@ -12,7 +12,7 @@ from itertools import chain
 
 import msgspec
 
-from alerts.core.calendar import civil_date
+from alerts.core.calendar import civil_date, start_of_day
 from alerts.core.register.employer import any_in_force, covered
 from alerts.core.register.facts import Arrived, EmployerFacts, Fact, Permit, PersonFacts, newest_by
 from alerts.core.register.views import Employment, Entry, Person, Stay, Workplace
@@ -38,18 +38,18 @@ def person_view(
 ) -> tuple[Person, datetime | None]:
     """The person as rules see it at `now`, and the instant until which that holds if no event comes (None: for ever)."""
     present_from, in_country = presence(facts)
-    stays, until = _stays(facts, present_from, now)
-    exempt = any(stay.latest and stay.activity in EXEMPT_ACTIVITIES for stay in stays)
-    work = _work(facts)
+    stays, stays_until = _stays(facts, present_from, now)
+    work = _work(facts, in_country)
+    left, left_until = _left(facts, now)
     person = Person(
         in_country=in_country,
         stays=stays,
         entries=_entries(facts),
-        workplaces=[] if exempt else _workplaces(facts, work, linked),
-        employments=_employments(facts, work, linked, exempt),
+        workplaces=_workplaces(work, left, linked),
+        employments=_employments(work, left, linked),
         area=_area(facts),
     )
-    return person, until
+    return person, min((until for until in (stays_until, left_until) if until), default=None)
 
 
 def presence(facts: PersonFacts) -> tuple[datetime | None, bool]:
@@ -128,9 +128,14 @@ def _stays(facts: PersonFacts, present_from: datetime | None, now: datetime) -> 
 def _permits(facts: PersonFacts) -> list[_Held]:
     ended = newest_by(facts.ended, "permit_no")
     return [
-        _Held(no, no, p.kind, p.at, p.valid_from, p.valid_until, no in ended, p.activity, p.area)
+        _Held(no, no, p.kind, p.at, p.valid_from, p.valid_until, no in ended or _given_up(p, facts), p.activity, p.area)
         for no, p in newest_by(facts.permits, "permit_no").items()
     ]
+
+
+def _given_up(permit: Permit, facts: PersonFacts, before: datetime | None = None) -> bool:
+    """Whether the person left for good (EPO) after the permit was issued, and `before` an instant."""
+    return any(d.gave_up_permit and permit.at < d.at and (before is None or d.at <= before) for d in facts.departures)
 
 
 def _visits(facts: PersonFacts) -> list[_Held]:
@@ -146,8 +151,8 @@ def _replaces(permit: Permit, arrival: Arrived, stay_until: date, facts: PersonF
     """Whether the permit belongs to this entry: issued during it, or held before it and good for at least as long."""
     if permit.at >= arrival.at:
         return not any(arrival.at < departure.at < permit.at for departure in facts.departures)
-    given_up = any(d.gave_up_permit and permit.at < d.at <= arrival.at for d in facts.departures)
     ended = any(e.permit_no == permit.permit_no for e in facts.ended)
+    given_up = _given_up(permit, facts, arrival.at)
     return not given_up and not ended and (permit.valid_until or _FOR_EVER) >= stay_until
 
 
@@ -219,7 +224,7 @@ def _entries(facts: PersonFacts) -> list[Entry]:
 
 
 def _long_stay(facts: PersonFacts, arrival: Arrived) -> bool:
-    ends = [p.valid_until or _FOR_EVER for p in facts.permits]
+    ends = [p.valid_until or _FOR_EVER for p in facts.permits if not _given_up(p, facts, arrival.at)]
     if arrival.stay_until:
         ends.append(arrival.stay_until)
     return max(ends, default=arrival.entry_date) - arrival.entry_date > LONG_STAY
@@ -230,7 +235,7 @@ def _located(facts: PersonFacts, arrival: Arrived) -> bool:
     day, at = arrival.entry_date, arrival.at
     left = {nib: f.left_on for nib, f in newest_by(facts.left, "nib").items()}
     return (
-        any(r.issued_on >= day or (r.valid_until and r.valid_until >= day) for r in facts.residences)
+        any(r.issued_on >= day or (r.valid_until or _FOR_EVER) >= day for r in facts.residences)
         or any(
             p.start >= day or ((p.end or _FOR_EVER) >= day and left.get(p.nib, _FOR_EVER) >= day)
             for p in facts.placements
@@ -253,19 +258,36 @@ class _Work(msgspec.Struct, frozen=True):
     at: datetime
     day: date
     source: str
-    sighting: bool
-    inspected: bool
+    exempt: bool  # by the permit held on that day
+    sighting: bool = False
+    inspected: bool = False
 
 
-def _work(facts: PersonFacts) -> list[_Work]:
-    work = [_Work(p.nib, p.area, p.at, p.start, p.source, sighting=False, inspected=False) for p in facts.placements]
+def _work(facts: PersonFacts, in_country: bool) -> list[_Work]:
+    """The evidence that counts. For who came back, what was seen before the departure is over, and after an EPO placements too."""
+    departed = facts.departures[-1] if facts.departures and in_country else None
+    work = []
+    for p in facts.placements:
+        if departed is None or p.at > departed.at or not departed.gave_up_permit:
+            work.append(_Work(p.nib, p.area, p.at, p.start, p.source, _exempt_on(facts, p.start)))
     for seen in facts.sightings:
+        if not seen.work or (departed and seen.at <= departed.at):
+            continue
         day = civil_date(seen.at)
-        nib = seen.nib or _placed_with(facts, day)
-        if seen.work and nib:
-            work.append(_Work(nib, seen.area, seen.at, day, seen.source, sighting=True, inspected=seen.inspected))
+        if nib := seen.nib or _placed_with(facts, day):
+            exempt = _exempt_on(facts, day)
+            work.append(
+                _Work(nib, seen.area, seen.at, day, seen.source, exempt, sighting=True, inspected=seen.inspected)
+            )
     work.sort(key=lambda w: w.at)
     return work
+
+
+def _exempt_on(facts: PersonFacts, day: date) -> bool:
+    """Whether the person held a permit as investor or director on that day, or held one last before it."""
+    begun = [p for p in facts.permits if p.valid_from <= day]
+    held = [p for p in begun if (p.valid_until or _FOR_EVER) >= day] or begun[-1:]
+    return any(p.activity in EXEMPT_ACTIVITIES for p in held)
 
 
 def _placed_with(facts: PersonFacts, day: date) -> str | None:
@@ -275,15 +297,23 @@ def _placed_with(facts: PersonFacts, day: date) -> str | None:
     return max(at_the_time, key=lambda p: (p.start, p.order)).nib if at_the_time else None
 
 
-def _left(facts: PersonFacts, nib: str, last_seen: date) -> bool:
-    return any(left.nib == nib and left.left_on >= last_seen for left in facts.left)
+def _left(facts: PersonFacts, now: datetime) -> tuple[dict[str, date], datetime | None]:
+    """The last day with each employer, as reported or by a placement that has run out; and until when that holds."""
+    today = civil_date(now)
+    left = {nib: f.left_on for nib, f in newest_by(facts.left, "nib").items()}
+    ends = {nib: p.end for nib, p in newest_by(facts.placements, "nib").items() if p.end}
+    for nib, end in ends.items():
+        if end < today:
+            left[nib] = max(end, left.get(nib, end))
+    running = [start_of_day(end + timedelta(days=1)) for end in ends.values() if end >= today]
+    return left, min(running, default=None)
 
 
-def _workplaces(facts: PersonFacts, work: list[_Work], linked: Mapping[str, EmployerFacts]) -> list[Workplace]:
+def _workplaces(work: list[_Work], left: Mapping[str, date], linked: Mapping[str, EmployerFacts]) -> list[Workplace]:
     """One per area; where two employers are concerned, the one whose case is stronger."""
     by_place: dict[tuple[str, str], list[_Work]] = {}
     for w in work:
-        if w.sighting:
+        if w.sighting and not w.exempt:
             by_place.setdefault((w.area, w.nib), []).append(w)
     found: dict[str, Workplace] = {}
     for (area, nib), seen in by_place.items():
@@ -298,7 +328,7 @@ def _workplaces(facts: PersonFacts, work: list[_Work], linked: Mapping[str, Empl
             corroborated_at=since,
             employer_approved=any(any_in_force(approvals, w.day) for w in seen),
             covered=not outside,
-            left=_left(facts, nib, seen[-1].day),
+            left=left.get(nib, date.min) >= seen[-1].day,
             inspected=any(w.inspected for w in outside),
         )
         if area not in found or (place.corroborated and not place.left and not found[area].corroborated):
@@ -308,32 +338,31 @@ def _workplaces(facts: PersonFacts, work: list[_Work], linked: Mapping[str, Empl
 
 def _corroborated_at(seen: list[_Work]) -> datetime | None:
     """When the second sighting came that makes two of them enough: other source or 3 days apart, within 90 days."""
-    for later_index, later in enumerate(seen):
-        for earlier in seen[:later_index]:
+    for number, later in enumerate(seen):
+        for earlier in seen[:number]:
             apart = later.at - earlier.at
             if apart <= CORROBORATION_WINDOW and (apart >= CORROBORATION_APART or later.source != earlier.source):
                 return later.at
     return None
 
 
-def _employments(
-    facts: PersonFacts, work: list[_Work], linked: Mapping[str, EmployerFacts], exempt: bool
-) -> list[Employment]:
+def _employments(work: list[_Work], left: Mapping[str, date], linked: Mapping[str, EmployerFacts]) -> list[Employment]:
     by_employer: dict[str, list[_Work]] = {}
     for w in work:
         by_employer.setdefault(w.nib, []).append(w)
     employments = []
     for nib, seen in by_employer.items():
         approvals = linked.get(f"employer:{nib}", _NO_APPROVALS)
-        unapproved = [w for w in seen if not any_in_force(approvals, w.day)]
+        bound = [w for w in seen if not w.exempt]
+        unapproved = [w for w in bound or seen if not any_in_force(approvals, w.day)]
         employments.append(
             Employment(
                 item=nib,
                 nib=nib,
                 since=(unapproved or seen)[0].day,
                 employer_approved=not unapproved,
-                exempt=exempt,
-                left=_left(facts, nib, seen[-1].day),
+                exempt=not bound,
+                left=left.get(nib, date.min) >= seen[-1].day,
                 area=seen[-1].area,
             )
         )
