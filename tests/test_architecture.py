@@ -22,7 +22,20 @@ MAY_IMPORT = {
     "runtime": {"core", "files", "channels", "store", "runtime"},
     "cli": {"core", "files", "channels", "store", "runtime", "sample", "web", "cli"},
 }
-NOT_IN_CORE = {"asyncio", "logging", "os", "random", "secrets", "socket", "sqlite3", "subprocess", "threading", "time", "apsw", "httpx"}
+NOT_IN_CORE = {
+    "asyncio",
+    "logging",
+    "os",
+    "random",
+    "secrets",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "threading",
+    "time",
+    "apsw",
+    "httpx",
+}
 NOT_CALLED_IN_CORE = {"now", "today", "utcnow", "open", "print", "input"}
 
 LINES_A_FILE = 400
@@ -70,6 +83,7 @@ def test_files_and_functions_stay_small(path: Path) -> None:
     long = [
         node.name
         for node in ast.walk(ast.parse(text))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.end_lineno or 0) - node.lineno >= LINES_A_FUNCTION
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= LINES_A_FUNCTION
     ]
     assert not long

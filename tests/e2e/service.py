@@ -25,7 +25,7 @@ class Inbox:
     def __init__(self) -> None:
         self.mails: list[tuple[str, str, bytes]] = []
 
-    async def handle_DATA(self, server, session, envelope):  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, server, session, envelope):
         head = envelope.content.split(b"Message-ID: ")[1].split(b"\r\n")[0].decode()
         self.mails.append((envelope.rcpt_tos[0], head, envelope.content))
         return "250 taken"
@@ -86,7 +86,9 @@ def until(happens: Callable[[], bool], what: str, *, seconds: float = 60, log: P
     end = time.monotonic() + seconds
     while not happens():
         if time.monotonic() > end:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}" + (f"\n{log.read_text()[-3000:]}" if log else ""))
+            raise AssertionError(
+                f"not within {seconds:.0f} s: {what}" + (f"\n{log.read_text()[-3000:]}" if log else "")
+            )
         time.sleep(0.02)  # polling another process, not waiting for a time
 
 

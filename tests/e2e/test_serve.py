@@ -12,7 +12,6 @@ from pathlib import Path
 import apsw
 import httpx
 import pytest
-
 from service import Inbox, Service, smtp_server, until
 
 TODAY = datetime.now().astimezone().date()  # the service judges by the real clock
@@ -73,12 +72,16 @@ def test_kill_9_at_any_moment_loses_no_accepted_event_and_no_owed_notice(service
 
         def publish(stop: threading.Event = stop) -> None:
             while not stop.is_set():
-                batch = [overstay(next(numbers), rng.choice(["15.06", "15.71", "15.01"])) for _ in range(rng.randint(1, 20))]
+                batch = [
+                    overstay(next(numbers), rng.choice(["15.06", "15.71", "15.01"])) for _ in range(rng.randint(1, 20))
+                ]
                 try:
                     answer = service.http.post("/api/v1/events", content=json.dumps(batch), headers=BATCH).json()
                 except httpx.HTTPError:
                     return
-                accepted.update(e["id"] for e, a in zip(batch, answer["answers"], strict=True) if a["status"] == "accepted")
+                accepted.update(
+                    e["id"] for e, a in zip(batch, answer["answers"], strict=True) if a["status"] == "accepted"
+                )
 
         publisher = threading.Thread(target=publish)
         publisher.start()
@@ -89,12 +92,20 @@ def test_kill_9_at_any_moment_loses_no_accepted_event_and_no_owed_notice(service
         stop.set()
         publisher.join()
         service.start()
-    until(lambda: mails_by_state(service).keys() <= {"sent", "cancelled"}, "every mail that is owed is sent", log=service.log)
+    until(
+        lambda: mails_by_state(service).keys() <= {"sent", "cancelled"},
+        "every mail that is owed is sent",
+        log=service.log,
+    )
     again = [overstay(int(id.removeprefix("permit-"))) for id in sorted(accepted)]
     answer = service.http.post("/api/v1/events", content=json.dumps(again), headers=BATCH).json()
     assert answer["duplicate"] == len(again), "every accepted event is still known"
-    standing = [json.loads(line) for line in service.run("alerts", "--json", "--rule", "stay_expired").stdout.splitlines()]
-    assert {alert["item"].removeprefix("EP") for alert in standing} >= {id.removeprefix("permit-").zfill(6) for id in accepted}
+    standing = [
+        json.loads(line) for line in service.run("alerts", "--json", "--rule", "stay_expired").stdout.splitlines()
+    ]
+    assert {alert["item"].removeprefix("EP") for alert in standing} >= {
+        id.removeprefix("permit-").zfill(6) for id in accepted
+    }
     assert service.run("rebuild", "--check").returncode == 0
     assert service.run("doctor").returncode == 0, "the books balance"
     told = b"".join(content for _, _, content in inbox.mails)
@@ -108,7 +119,11 @@ def alert_is_told(case: str, told: bytes) -> bool:
 def test_a_broken_edit_is_loud_and_changes_nothing_until_it_is_mended(service: Service, inbox: Inbox) -> None:
     rule = service.rules / "orang-asing" / "stay_expired.yaml"
     good = rule.read_text()
-    bad = good.replace("stay.latest", "stay.lates").replace("severity: critical", "severity: fatal").replace("+ 1d", "+ 1x")
+    bad = (
+        good.replace("stay.latest", "stay.lates")
+        .replace("severity: critical", "severity: fatal")
+        .replace("+ 1d", "+ 1x")
+    )
     assert bad.count("\n") == good.count("\n")
     generation = service.http.get("/readyz").json()["generation"]
     rule.write_text(bad)
@@ -126,11 +141,17 @@ def test_a_broken_edit_is_loud_and_changes_nothing_until_it_is_mended(service: S
     service.http.post("/api/v1/events", content=json.dumps([overstay(1)]), headers=BATCH)
     until(lambda: len(inbox.mails) > 0, "the rule still works", log=service.log)
     rule.write_text(good.replace("severity: critical", "severity: high"))
-    until(lambda: service.http.get("/readyz").json()["generation"] != generation, "the mended edit is in force", log=service.log)
+    until(
+        lambda: service.http.get("/readyz").json()["generation"] != generation,
+        "the mended edit is in force",
+        log=service.log,
+    )
     assert service.http.get("/readyz").json()["problems"] == 0
 
 
-def test_news_that_comes_late_withdraws_the_alert_and_tells_everyone_who_was_told(service: Service, inbox: Inbox) -> None:
+def test_news_that_comes_late_withdraws_the_alert_and_tells_everyone_who_was_told(
+    service: Service, inbox: Inbox
+) -> None:
     service.http.post("/api/v1/events", content=json.dumps([overstay(1)]), headers=BATCH)
     until(lambda: len(inbox.mails) > 0, "the officers are told", log=service.log)
     told = {to for to, _, _ in inbox.mails}
@@ -146,10 +167,16 @@ def test_news_that_comes_late_withdraws_the_alert_and_tells_everyone_who_was_tol
         },
     )
     service.http.post("/api/v1/events", content=json.dumps([permit]), headers=BATCH)
-    until(lambda: {to for to, _, m in inbox.mails if b"RALAT" in m} == told, "the same officers get a correction", log=service.log)
+    until(
+        lambda: {to for to, _, m in inbox.mails if b"RALAT" in m} == told,
+        "the same officers get a correction",
+        log=service.log,
+    )
 
 
-def test_a_day_is_published_by_command_and_the_same_day_again_is_all_duplicates(service: Service, tmp_path: Path) -> None:
+def test_a_day_is_published_by_command_and_the_same_day_again_is_all_duplicates(
+    service: Service, tmp_path: Path
+) -> None:
     file = tmp_path / "day.jsonl"
     file.write_text("".join(json.dumps(overstay(number)) + "\n" for number in range(50)) + '{"id": 1}\n')
     first = service.run("publish", str(file))

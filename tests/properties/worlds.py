@@ -72,7 +72,9 @@ def condition(about: str, each: str, text: str) -> Condition:
     return found
 
 
-def rule(id: str, about: str, when: str, *, each: str = "", steps: Sequence[tuple[str, Severity]] = (), **more: Any) -> Rule:
+def rule(
+    id: str, about: str, when: str, *, each: str = "", steps: Sequence[tuple[str, Severity]] = (), **more: Any
+) -> Rule:
     """A rule as the loader would make it; `due` is written "fact + span"."""
     fact, _, span = more.pop("due", "").partition(" + ")
     keep, area = more.pop("keep", None), more.pop("area", None)
