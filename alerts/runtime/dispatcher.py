@@ -60,22 +60,30 @@ class Dispatcher:
     async def round(self, decided: Decided, now: datetime) -> int:
         """Hand over the notices that are due, at most `AT_ONCE`; how many there were."""
         async with self._lock:
-            ready = [self._begin(handoff, decided, now) for handoff in self._book.due(now, AT_ONCE)]
+            due = self._book.due(now, AT_ONCE)
+            ready = [
+                (handoff, payload) for handoff in due if (payload := self._begin(handoff, decided, now)) is not None
+            ]
         await asyncio.gather(*(self._hand_over(handoff, payload, decided.policy, now) for handoff, payload in ready))
-        return len(ready)
+        return len(due)
 
-    def _begin(self, handoff: Handoff, decided: Decided, now: datetime) -> tuple[Handoff, bytes]:
-        """Word the notice if that has not been done, and commit that it is being handed over."""
+    def _begin(self, handoff: Handoff, decided: Decided, now: datetime) -> bytes | None:
+        """Word the notice if that has not been done, and commit that it is being handed over. A notice that cannot be worded at
+        all (an address that is none) has failed, and the books say so."""
         notice, payload, subject, problem = handoff.notice, handoff.payload, handoff.subject, handoff.problem
         if payload is None:
-            letter = make_letter(handoff, self._book.alert_rows([line.alert for line in notice.lines]), decided)
-            message = self._templates.render(letter, notice.address)
-            subject, problem = message.subject, message.problem
-            payload = message.text.encode()
-            if notice.channel == "email":
-                payload = compose(message, self._sender.address, self._sender.domain, now)
+            try:
+                letter = make_letter(handoff, self._book.alert_rows([line.alert for line in notice.lines]), decided)
+                message = self._templates.render(letter, notice.address)
+                subject, problem = message.subject, message.problem
+                payload = message.text.encode()
+                if notice.channel == "email":
+                    payload = compose(message, self._sender.address, self._sender.domain, now)
+            except (ValueError, LookupError) as error:
+                self._book.failed(notice.id, f"could not be worded: {error}")
+                return None
         self._book.begin(notice.id, now, payload, subject, problem)
-        return handoff, payload
+        return payload
 
     async def _hand_over(self, handoff: Handoff, payload: bytes, policy: Policy, now: datetime) -> None:
         notice = handoff.notice

@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
@@ -49,6 +50,7 @@ class Service:
         self._store = SqliteStore(settings.database, kept_event(lambda: self.decided))
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(maxsize=10_000)
         self._lock = asyncio.Lock()
+        self._turning = threading.Lock()
         self._work, self._mail = asyncio.Event(), asyncio.Event()
         templates = Templates([settings.templates])
         sender = Sender(settings.mail_from, settings.mail_domain)
@@ -79,7 +81,8 @@ class Service:
                 tasks.create_task(self._dispatch())
                 tasks.create_task(self._watch())
         finally:
-            self._store.close()
+            with self._turning:  # a turn in its thread goes on to its end when its task is cancelled
+                self._store.close()
 
     # Turns --------------------------------------------------------------------------------------------------------------
 
@@ -109,11 +112,12 @@ class Service:
 
     def _turn(self, raws: Sequence[bytes]) -> tuple[Taken, float]:
         """One turn, and how long until the next one is needed if nothing comes."""
-        now, decided = clock.now(), self.decided
-        taken = take_safely(self._store, decided, [(raw, read_event(raw, now, decided)) for raw in raws], now)
-        if taken.more_due:
-            return taken, 0.0
-        due = self._store.register.next_due()
+        with self._turning:
+            now, decided = clock.now(), self.decided
+            taken = take_safely(self._store, decided, [(raw, read_event(raw, now, decided)) for raw in raws], now)
+            if taken.more_due:
+                return taken, 0.0
+            due = self._store.register.next_due()
         wait = (due - clock.now()).total_seconds() if due else LONGEST_WAIT_S
         return taken, min(max(wait, 0.0), LONGEST_WAIT_S)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from alerts.core.engine import MEANING
 from alerts.core.events.areas import AreaCodes
 from alerts.core.policy import Policy
 from alerts.core.register.views import KINDS
@@ -64,8 +65,8 @@ def read_decisions(
 
 
 def files_fingerprint(root: Path) -> str:
-    """Changes when any YAML file of the folder does."""
-    digest = hashlib.sha256()
+    """Changes when any YAML file of the folder does, or what the program makes of them."""
+    digest = hashlib.sha256(f"meaning {MEANING}".encode())
     for path in sorted(root.rglob("*.yaml")):
         digest.update(str(path.relative_to(root)).encode() + b"\0")
         try:

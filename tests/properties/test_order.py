@@ -11,7 +11,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.core.events.mentions import happened, mentions
+from alerts.core.identity import Claim, Decision, partition
 from alerts.core.memory import MemoryRegister
+from alerts.core.register.facts import PersonFacts
+from alerts.core.register.fold import apply
 from alerts.core.turn import Settled, turn
 from tests.properties.worlds import AS_HEARD, COMPLETE, END, IDENTIFIERS, Batch, heartbeats, worlds
 
@@ -81,3 +85,37 @@ def test_so_they_do_when_sources_are_late_but_complete_in_the_end(case: Case) ->
 def test_one_by_one_as_received_is_the_same_as_all_at_once(world: Batch) -> None:
     received = sorted(world, key=lambda e: e[0].received)
     assert picture(arrive([[event] for event in received], COMPLETE)) == picture(arrive([world], COMPLETE))
+
+
+@given(twice)
+def test_the_persons_of_the_register_are_those_that_the_set_of_events_makes(case: Case) -> None:
+    found = {
+        frozenset(entry["identifiers"]): entry["facts"]
+        for key, entry in picture(arrive(in_batches(case), COMPLETE)).items()
+        if key.startswith("person:")
+    }
+    assert found == persons_of(case[0])
+
+
+def persons_of(world: Batch) -> dict[frozenset[str], PersonFacts]:
+    """The persons behind a world, straight from its definition: partition all claims, then fold each person's events."""
+    superseded = {(event.source, event.supersedes) for event, _ in world}
+    claims, decisions, named = [], [], []
+    for event in (event for event, _ in world if (event.source, event.id) not in superseded):
+        people = [m for m in mentions(event) if m.kind == "person"]
+        if event.type.startswith("identity."):
+            who = tuple(m.identifiers[0] for m in people)
+            decisions.append(Decision(happened(event), event.source, event.id, who, "merged" in event.type))
+            continue
+        for mention in people:
+            born = mention.person.birth_date if mention.person else None
+            claims.append(Claim(happened(event), event.source, event.id, mention.identifiers, born))
+            named.append((event, mention))
+    persons: dict[frozenset[str], PersonFacts] = {}
+    for group in partition(claims, decisions):
+        facts: Any = PersonFacts()
+        for event, mention in named:
+            if mention.identifiers[0] in group.identifiers:
+                facts = apply(facts, event, mention)
+        persons[group.identifiers] = facts
+    return persons

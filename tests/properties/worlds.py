@@ -102,7 +102,7 @@ def rule(
     )
 
 
-LADDER = (("0d", Severity.low), ("5d", Severity.medium), ("9wd", Severity.high))
+LADDER = (("0d", Severity.low), ("5d", Severity.medium), ("12d", Severity.high))
 RULES = RuleSet(
     (
         rule("stay_expiring", "person", "stay.latest && person.in_country && !stay.application_pending",

@@ -1,0 +1,233 @@
+"""Laws of time: `next_change` is never late and never spins, and the changes that are said add up to what stands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.core.engine import Change, Context, alert_id, judge_rule, step
+from alerts.core.feeds import watermarks
+from alerts.core.memory import MemoryRegister
+from alerts.core.ports import Saved
+from alerts.core.register.derive import derive
+from alerts.core.replay import replay
+from alerts.core.turn import Settled, turn
+from tests.properties.worlds import (
+    AS_HEARD,
+    COMPLETE,
+    DAYS,
+    END,
+    FIRST_DAY,
+    HOUR,
+    RULES,
+    Batch,
+    decoded,
+    heartbeats,
+    moment,
+    start_of_day,
+    worlds,
+)
+
+SECOND = HOUR / 3600
+instants = st.integers(0, (DAYS + 60) * 24).map(lambda hours: start_of_day(FIRST_DAY) + hours * HOUR)
+
+
+# next_change ------------------------------------------------------------------------------------------------------------
+
+
+def verdicts(saved: Saved, register: MemoryRegister, settled: Settled, now: datetime) -> Any:
+    """What every rule says of the subject at an instant, less what only an observer of time would see."""
+    context = context_of(register, settled)
+    linked = linked_to(saved, register)
+    view, _ = derive(saved.subject, linked, settled.feeds, context.states, now)
+    found = [v for rule in RULES.about(saved.subject.kind) for v in judge_rule(rule, saved.subject, view, context, now)]
+    return [(v.rule.id, v.item, v.state, v.due, v.step, v.round, v.waits_for, v.waits_until) for v in found]
+
+
+def context_of(register: MemoryRegister, settled: Settled) -> Context:
+    states = {source: feed.facts for source, feed in register.feeds().items()}
+    complete = watermarks(settled.feeds, states) if settled.complete is None else settled.complete
+    return Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
+
+
+def linked_to(saved: Saved, register: MemoryRegister) -> dict[str, Any]:
+    found = register.find(saved.links)
+    return {key: register.subjects([id])[id].facts for key, id in found.items()}
+
+
+def judged(world: Batch, settled: Settled, now: datetime) -> MemoryRegister:
+    register = MemoryRegister()
+    register.apply(turn(register, world, settled, now, due=sys.maxsize))
+    return register
+
+
+@given(worlds(8), instants, st.sampled_from((COMPLETE, AS_HEARD)), st.lists(st.floats(0, 1), max_size=3))
+def test_no_verdict_changes_before_next_change(
+    world: Batch, now: datetime, settled: Settled, parts: list[float]
+) -> None:
+    register = judged(world, settled, now)
+    for saved in register.stored.values():
+        ahead = (saved.next_change or END) - now
+        probes = [now + SECOND, now + ahead - SECOND, *(now + part * ahead for part in parts)]
+        before = verdicts(saved, register, settled, now)
+        for probe in probes:
+            if now < probe < now + ahead:
+                assert verdicts(saved, register, settled, probe) == before, probe
+
+
+@given(worlds(8), instants, st.sampled_from((COMPLETE, AS_HEARD)))
+def test_judging_at_next_change_makes_progress(world: Batch, now: datetime, settled: Settled) -> None:
+    register = judged(world, settled, now)
+    for saved in register.stored.values():
+        at, turns = now, 0
+        while saved.next_change is not None:
+            assert saved.next_change > at
+            at, turns = saved.next_change, turns + 1
+            assert turns < 200, "next_change goes on for ever"
+            result = step(saved.subject, linked_to(saved, register), context_of(register, settled), at)
+            saved = Saved(result.subject, result.next_change, saved.links, result.waiting)
+
+
+@given(worlds(8), instants, st.lists(instants, max_size=4))
+def test_looking_more_often_than_next_change_asks_changes_nothing(
+    world: Batch, now: datetime, looks: list[datetime]
+) -> None:
+    lazy, restless = judged(world, COMPLETE, now), judged(world, COMPLETE, now)
+    run_to_end(lazy)
+    for look in sorted(look for look in looks if look > now):
+        everybody = {id: msgspec.structs.replace(s, next_change=look) for id, s in restless.stored.items()}
+        for saved in everybody.values():  # each is due now
+            restless._save(saved)
+        restless.apply(turn(restless, [], COMPLETE, look, due=sys.maxsize))
+    run_to_end(restless)
+    assert alerts(lazy) == alerts(restless)
+
+
+def run_to_end(register: MemoryRegister) -> None:
+    while (due := register.next_due()) is not None and due < END:
+        register.apply(turn(register, [], COMPLETE, due, due=sys.maxsize))
+
+
+def alerts(register: MemoryRegister) -> set[tuple[str, int]]:
+    return {(a.alert, a.step) for saved in register.stored.values() for a in saved.subject.standing}
+
+
+# Changes ----------------------------------------------------------------------------------------------------------------
+
+
+def with_closings(world: Batch, closings: list[tuple[int, str]]) -> Batch:
+    """The world and officers who close alerts that its persons may have."""
+    closed = []
+    for number, (hours, person) in enumerate(closings):
+        alert = alert_id("stay_expired", person, f"P{number % 3 + 1}", 0)
+        raw = {"specversion": "1.0", "id": f"c{number}", "source": "kesbangpol/a", "type": "alert.closed.v1"}
+        raw |= {"time": moment(hours), "receivedtime": moment(hours)}
+        closed.append(decoded(raw | {"data": {"alert": alert, "outcome": "false_alarm"}}))
+    return sorted([*world, *closed], key=lambda e: e[0].received)
+
+
+persons = st.sampled_from(("person:UTO:X1", "person:UTO:X2", "person:PERMIT:P1"))
+closings = st.lists(st.tuples(st.integers(0, (DAYS + 60) * 24), persons), max_size=2)
+
+
+def replayed(world: Batch, settled: Settled) -> tuple[list[Change], MemoryRegister]:
+    register = MemoryRegister()
+    return list(replay([event for event, _ in world], settled, END, register)), register
+
+
+@given(worlds(), closings)
+def test_the_same_history_says_the_same_changes(world: Batch, closed: list[tuple[int, str]]) -> None:
+    history = with_closings(world, closed)
+    assert replayed(history, COMPLETE)[0] == replayed(history, COMPLETE)[0]
+
+
+@given(worlds(), closings, st.sampled_from((COMPLETE, AS_HEARD)))
+def test_what_was_raised_and_not_ended_is_what_stands(
+    world: Batch, closed: list[tuple[int, str]], settled: Settled
+) -> None:
+    changes, register = replayed(with_closings(world, closed), settled)
+    said: dict[str, Change] = {}
+    for change in changes:
+        if change.change == "raised":
+            assert change.alert not in said, f"{change.rule} raised again while it stands"
+        else:
+            assert change.alert in said, f"{change.rule} {change.change} although it does not stand"
+        if change.change in ("raised", "stepped"):
+            said[change.alert] = change
+        else:
+            del said[change.alert]
+    standing = {a.alert: a for saved in register.stored.values() for a in saved.subject.standing}
+    assert {(a.alert, a.severity, a.unit) for a in standing.values()} == {
+        (change.alert, change.severity, change.unit) for change in said.values()
+    }
+
+
+@given(worlds(), closings)
+def test_changes_come_in_the_order_of_time_and_never_say_nothing(world: Batch, closed: list[tuple[int, str]]) -> None:
+    changes, _ = replayed(with_closings(world, closed), COMPLETE)
+    assert [c.time for c in changes] == sorted(c.time for c in changes)
+    last: dict[str, Change] = {}
+    for change in changes:
+        before = last.get(change.alert)
+        if change.change == "stepped" and before:
+            assert (change.severity, change.unit) != (before.severity, before.unit) or change.reason == "step"
+        last[change.alert] = change
+
+
+@given(worlds())
+def test_a_renamed_alert_ends_and_begins_in_one_breath(world: Batch) -> None:
+    changes, _ = replayed(with_closings(world, []), COMPLETE)
+    renamed = [c for c in changes if c.reason == "renamed"]
+    for gone, come in pairs(renamed):
+        assert (gone.change, come.change) == ("withdrawn", "raised")
+        assert (come.continues, come.rule, come.item, come.subject_id, come.time) == (
+            gone.alert,
+            gone.rule,
+            gone.item,
+            gone.subject_id,
+            gone.time,
+        )
+
+
+def pairs(changes: list[Change]) -> Iterator[tuple[Change, Change]]:
+    assert len(changes) % 2 == 0
+    return ((a, b) for number, (a, b) in enumerate(pairwise(changes)) if number % 2 == 0)
+
+
+# Sources that are not complete ------------------------------------------------------------------------------------------
+
+
+@given(worlds())
+def test_what_a_silent_source_held_back_stands_as_soon_as_it_is_complete(world: Batch) -> None:
+    _, late = replayed([*with_closings(world, []), *heartbeats()], AS_HEARD)
+    _, told = replayed(with_closings(world, []), COMPLETE)
+    kept = {rule.id for rule in RULES.rules if rule.about == "person"}
+
+    def persons(register: MemoryRegister) -> set[tuple[str, int]]:
+        return {(a.alert, a.step) for s in register.stored.values() for a in s.subject.standing if a.rule in kept}
+
+    assert persons(late) == persons(told)
+
+
+@given(worlds())
+def test_nothing_is_raised_or_climbs_beyond_what_its_sources_have_told(world: Batch) -> None:
+    register = MemoryRegister()
+    for event in with_closings(world, []):
+        before = {a.alert: a for s in register.stored.values() for a in s.subject.standing}
+        effects = turn(register, [event], AS_HEARD, event[0].received, due=sys.maxsize)
+        register.apply(effects)
+        complete = context_of(register, AS_HEARD).complete_until
+        for saved in effects.saved:
+            for alert in saved.subject.standing:
+                rule = next(r for r in RULES.rules if r.id == alert.rule)
+                rung = AS_HEARD.calendar.add(alert.due, rule.steps[alert.step].at)
+                old = before.get(alert.alert)
+                if rule.due and not (old and old.step >= alert.step):
+                    assert all(complete.get(kind, END) >= rung for kind in rule.needs), alert
