@@ -188,12 +188,8 @@ def _remember(desk: Desk, subject: AnySubject, number: int) -> None:
 
 def regroup(desk: Desk, ids: Iterable[int]) -> None:
     """Take these persons, and all that contradictions tie to them, apart into their events and put them together anew."""
-    old = _cluster(desk, ids)
-    numbers = sorted({n for subject in old for n in subject.history})
-    known = desk.register.events([n for n in numbers if n not in desk.events])
-    events = {n: desk.events.get(n) or known.get(n) for n in numbers}
+    old, named = _cluster(desk, ids)
     former = {subject.id for subject in old}
-    named = _named(desk, {n: event for n, event in events.items() if event is not None}, former)
     groups = partition(_claims(named), _decisions(named))
     homes = {identifier: index for index, group in enumerate(groups) for identifier in group.identifiers}
     taken = _seats(desk, old, homes, groups)
@@ -217,21 +213,27 @@ def regroup(desk: Desk, ids: Iterable[int]) -> None:
             desk.put(msgspec.structs.replace(nobody, standing=subject.standing))
 
 
-def _cluster(desk: Desk, ids: Iterable[int]) -> list[AnySubject]:
-    """These subjects and all that contradictions tie to them, in order of id."""
+def _cluster(desk: Desk, ids: Iterable[int]) -> tuple[list[AnySubject], list[tuple[int, Event, Mention]]]:
+    """These persons, all that contradictions or their own events tie to them, and what those events say about them."""
     open, cluster = set(ids), set[int]()
     while open:
         desk.load(open)
         cluster |= open
-        open = {other for id in open if id in desk.subjects for other in desk.subjects[id].contradicts} - cluster
-    return [desk.subjects[id] for id in sorted(cluster) if id in desk.subjects]
+        people = [desk.subjects[id] for id in sorted(cluster) if id in desk.subjects]
+        named = _named(desk, people, cluster)
+        met = {desk.found.get(identifier) for _, _, mention in named for identifier in mention.identifiers}
+        open = ({id for id in met if id is not None} | {id for p in people for id in p.contradicts}) - cluster
+    return people, named
 
 
-def _named(desk: Desk, events: Mapping[int, Event], former: Collection[int]) -> list[tuple[int, Event, Mention]]:
-    """What these events say about these persons; an inspection, for one, names others besides."""
-    named = [(n, e, m) for n, e in events.items() for m in mentions(e) if m.kind == "person" and m.identifiers]
+def _named(desk: Desk, people: list[AnySubject], cluster: Collection[int]) -> list[tuple[int, Event, Mention]]:
+    """What the events of these persons say about them; an inspection, for one, names others besides."""
+    numbers = sorted({n for person in people for n in person.history})
+    known = desk.register.events([n for n in numbers if n not in desk.events])
+    events = ((n, desk.events.get(n) or known.get(n)) for n in numbers)
+    named = [(n, e, m) for n, e in events if e for m in mentions(e) if m.kind == "person" and m.identifiers]
     desk.prefetch([identifier for _, _, mention in named for identifier in mention.identifiers])
-    return [(n, e, m) for n, e, m in named if any(desk.found.get(i) in former for i in m.identifiers)]
+    return [(n, e, m) for n, e, m in named if any(desk.found.get(i) in cluster for i in m.identifiers)]
 
 
 def _claims(named: list[tuple[int, Event, Mention]]) -> list[Claim]:

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.core.calendar import Calendar, start_of_day
 from alerts.core.engine import Change, Context, Judged, alert_id, step
-from alerts.core.register.facts import Lodged, PersonFacts, Permit
+from alerts.core.register.facts import Lodged, Permit, PersonFacts
 from alerts.core.register.subject import AnySubject, Handled, new_subject
 from alerts.core.rules import Rule, RuleSet, Severity, Status
 from tests.properties.worlds import CALENDAR, FEEDS, UNITS, rule

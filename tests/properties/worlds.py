@@ -1,8 +1,8 @@
 """Small random worlds, and the rules, units and sources that they are judged by.
 
-A world is a list of events about a few persons, employers and lodgings whose identifiers overlap on purpose: passports, NIORA and
-permit numbers are shared, birth dates contradict, events correct others (in chains too), officers merge and split. What was received
-when is part of an event; in which order and in which batches it reaches a turn is not.
+A world is a list of events about a few persons, employers and lodgings whose identifiers overlap on purpose: passports, NIORA
+and permit numbers are shared, birth dates contradict, events correct others (in chains too), officers merge and split. When an
+event was received belongs to it; in which order and in which batches events reach a turn does not.
 """
 
 from __future__ import annotations
@@ -249,8 +249,10 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "identity.merged.v1": ("kesbangpol", decided),
     "identity.split.v1": ("kesbangpol", decided),
 }  # fmt: skip
-ABOUT_PERSONS = tuple(t for t in _TYPES if t.split(".")[0] not in ("institution", "community", "feed", "employer"))
-_COMMON = ("stay_permit.issued.v1", "arrival.recorded.v1", "location.reported.v1", "identity.merged.v1") * 2
+_COMMON = (
+    *("stay_permit.issued.v1", "arrival.recorded.v1", "location.reported.v1", "identity.merged.v1") * 2,
+    *("worker.placed.v1", "work_permit.approved.v1") * 2,
+)
 
 
 @st.composite
