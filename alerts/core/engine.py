@@ -98,7 +98,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     due: datetime
     raised_at: datetime
     facts: tuple[tuple[str, str], ...]  # those the rule lists, as text: dates ISO, instants in UTC
-    reason: str  # why the alert changed: due, step, moved, facts, kept, inhibited, rule, renamed
+    reason: str  # why the alert changed: due, step, moved, facts, kept, inhibited, closed, rule, renamed, merged
     late: bool
     shadow: bool
     generation: str
@@ -134,12 +134,12 @@ def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Cont
     ]
     wanted = {(v.rule.id, v.item): v for v in verdicts if v.state is State.wanted}
     inhibited = {(target, v.item) for v in wanted.values() for target in v.rule.inhibits}
-    standing = {(s.rule, s.item): s for s in subject.standing}
+    standing, twins = _standing(subject)
     ends = {(v.rule.id, v.item): _ENDS[v.state] for v in verdicts if v.state in _ENDS}
     ends |= dict.fromkeys(inhibited, ("expired", "inhibited"))
-    held = {(v.rule.id, v.item) for v in verdicts if v.state is State.unknown}
+    held = {(v.rule.id, v.item) for v in verdicts if v.state in (State.unknown, State.uncounted)}
 
-    changes: list[Change] = []
+    changes = [_change(twin, "withdrawn", "merged", subject, context, now) for twin in twins]
     stands: list[Standing] = []
     for key, verdict in wanted.items():
         if key in inhibited:
@@ -163,6 +163,27 @@ def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Cont
         min(instants, default=None),
         tuple(_waiting(v, (v.rule.id, v.item) in standing) for v in verdicts if v.waits_for),
     )
+
+
+def withdraw_all(subject: AnySubject, context: Context, now: datetime) -> tuple[Change, ...]:
+    """The changes for a subject of whom no event speaks any more: nothing is judged of nobody."""
+    return tuple(_change(alert, "withdrawn", "facts", subject, context, now) for alert in subject.standing)
+
+
+def _standing(subject: AnySubject) -> tuple[dict[tuple[str, str], Standing], list[Standing]]:
+    """The alerts that stand, and their twins: where two persons turned out to be one, each may bring the same alert."""
+    standing: dict[tuple[str, str], Standing] = {}
+    twins = []
+    for alert in sorted(subject.standing, key=lambda a: (a.alert != _id_of(a, subject), a.raised_at, a.alert)):
+        if (alert.rule, alert.item) in standing:
+            twins.append(alert)
+        else:
+            standing[alert.rule, alert.item] = alert
+    return standing, twins
+
+
+def _id_of(alert: Standing, subject: AnySubject) -> str:
+    return alert_id(alert.rule, subject.key, alert.item, alert.round)
 
 
 def judge_rule(

@@ -300,12 +300,11 @@ def _hand_over(desk: Desk, old: list[AnySubject], homes: Mapping[str, int], take
         if index is None:
             continue
         heir = desk.subjects[taken[index]]
-        standing = {(s.rule, s.item): s for s in (*subject.standing, *heir.standing)}
         handled = dict.fromkeys((*heir.handled, *subject.handled))
         desk.put(
             msgspec.structs.replace(
                 heir,
-                standing=tuple(standing[key] for key in sorted(standing)),
+                standing=(*heir.standing, *subject.standing),
                 handled=tuple(sorted(handled, key=lambda h: (h.at, h.rule, h.item, h.outcome))),
             )
         )

@@ -129,8 +129,9 @@ class _Desk:
                     continue
                 reached = True
                 to = Told(change.alert, officer.id, unit.id, channel, address, officer.language)
-                if change.change == "raised" and self._drop(to, RALAT):
-                    continue  # they were told before and the correction had not gone out yet
+                corrected = self._drop(to, RALAT) if change.change == "raised" else None
+                if corrected and change.severity <= corrected.severity:
+                    continue  # they were told as much before, and the correction had not gone out yet
                 self._add(to, ALERT, NoticeLine(change.alert, change.change, change.severity))
         return reached
 
@@ -157,6 +158,7 @@ class _Desk:
     def _add(self, to: Told, kind: str, line: NoticeLine) -> None:
         digest = self.policy.manners[line.severity].digest
         send_after = self._send_after(to, line.severity)
+        self._drop(to, kind, digest=not digest)  # from the digest, when the alert has become worse
         for notice in self.planned.values():
             if notice.state == "planned" and (notice.officer, notice.channel, notice.kind, notice.digest) == (
                 to.officer,
@@ -172,14 +174,16 @@ class _Desk:
         if to.channel == "sms":
             self.recent_sms.setdefault(to.officer, []).append(send_after)
 
-    def _drop(self, to: Told, kind: str) -> bool:
+    def _drop(self, to: Told, kind: str, digest: bool | None = None) -> NoticeLine | None:
+        """Take the alert out of a planned notice of this kind to this officer; the line that was there."""
         for notice in list(self.planned.values()):
-            if (notice.officer, notice.channel, notice.kind) == (to.officer, to.channel, kind) and any(
-                line.alert == to.alert for line in notice.lines
-            ):
-                self._without(notice, to.alert)
-                return True
-        return False
+            if (notice.officer, notice.channel, notice.kind) != (to.officer, to.channel, kind):
+                continue
+            for line in notice.lines if digest in (None, notice.digest) else ():
+                if line.alert == to.alert:
+                    self._without(notice, to.alert)
+                    return line
+        return None
 
     def _without(self, notice: Notice, alert: str) -> None:
         lines = tuple(line for line in notice.lines if line.alert != alert)

@@ -16,7 +16,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.core.calendar import Calendar
-from alerts.core.engine import Change, Context, step
+from alerts.core.engine import Change, Context, step, withdraw_all
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import identifier_of_key
 from alerts.core.events.mentions import mentions
@@ -171,15 +171,16 @@ def _judge(
     saved, removed, changes = [], list(desk.removed), list[Change]()
     for id in desk.touched:
         subject = desk.subjects[id]
-        keys = links(subject.facts) if subject.kind == "person" else frozenset[str]()
-        judged = step(subject, _linked(desk, keys), context, now)
-        changes += judged.changes
         if _nobody(subject):
+            changes += withdraw_all(subject, context, now)
             removed.append(id)
             if subject.kind != "person":
                 desk.point(subject.key, None)
-        else:
-            saved.append(Saved(judged.subject, judged.next_change, keys, judged.waiting))
+            continue
+        keys = links(subject.facts) if subject.kind == "person" else frozenset[str]()
+        judged = step(subject, _linked(desk, keys), context, now)
+        changes += judged.changes
+        saved.append(Saved(judged.subject, judged.next_change, keys, judged.waiting))
     return tuple(saved), tuple(removed), tuple(changes)
 
 

@@ -88,7 +88,8 @@ class SqliteRegister:
 
     def next_numbers(self) -> tuple[int, int]:
         sql = (
-            "SELECT (SELECT coalesce(max(number), 0) + 1 FROM events), (SELECT coalesce(max(id), 0) + 1 FROM subjects)"
+            "SELECT (SELECT coalesce(max(number), 0) + 1 FROM events),"
+            " coalesce((SELECT seq + 1 FROM sqlite_sequence WHERE name = 'subjects'), 1)"
         )
         ((number, subject),) = self._rows(sql)
         return number, subject

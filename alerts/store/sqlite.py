@@ -66,11 +66,11 @@ class SqliteStore:
                 self._set("judged_at", effects.judged_at.isoformat())
             self._keep(effects)
             self._save_subjects(effects)
+            write_notices(self.connection, notices)  # before the changes: they still know alerts by their old ids
             for change in effects.changes:
                 self._change(change)
             for officers in effects.officers:
                 self._officers(officers)
-            write_notices(self.connection, notices)
             self._quarantine(effects, quarantined)
             self._many(
                 "UPDATE counters SET value = value + ? WHERE name = ?", [(n, name) for name, n in counts.items() if n]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -122,8 +123,8 @@ decisions = st.lists(st.tuples(st.booleans(), st.permutations((X1, X2, X3, N1)))
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(claims, decisions, st.randoms(use_true_random=False))
 def test_the_order_of_claims_and_decisions_does_not_matter(
-    claims: list[Claim], decisions: list[Decision], random
-) -> None:  # type: ignore[no-untyped-def]
+    claims: list[Claim], decisions: list[Decision], random: Random
+) -> None:
     before = partition(claims, decisions)
     random.shuffle(claims)
     random.shuffle(decisions)

@@ -17,7 +17,7 @@ from alerts.core.memory import MemoryRegister
 from alerts.core.register.facts import PersonFacts
 from alerts.core.register.fold import apply
 from alerts.core.turn import Settled, turn
-from tests.properties.worlds import AS_HEARD, COMPLETE, END, IDENTIFIERS, Batch, heartbeats, worlds
+from tests.properties.worlds import AS_HEARD, COMPLETE, END, IDENTIFIERS, WORK, Batch, heartbeats, worlds
 
 Case = tuple[Batch, list[list[int]]]  # a world, and the places of its events as they arrive
 
@@ -62,7 +62,11 @@ def arrivals(draw: st.DrawFn, size: int) -> list[list[int]]:
     return [order[a:b] for a, b in pairwise([0, *cuts, len(order)])]
 
 
-twice = worlds().flatmap(lambda world: st.tuples(st.just(world), arrivals(len(world))))
+def arriving(worlds: st.SearchStrategy[Batch]) -> st.SearchStrategy[Case]:
+    return worlds.flatmap(lambda world: st.tuples(st.just(world), arrivals(len(world))))
+
+
+twice = arriving(worlds())
 
 
 def in_batches(case: Case) -> list[Batch]:
@@ -79,6 +83,11 @@ def test_any_order_any_batches_and_any_repetition_give_the_same_register_and_ale
 def test_so_they_do_when_sources_are_late_but_complete_in_the_end(case: Case) -> None:
     last = heartbeats()
     assert picture(arrive(in_batches(case), AS_HEARD, last)) == picture(arrive([case[0]], AS_HEARD, last))
+
+
+@given(arriving(worlds(6, [WORK])))
+def test_so_they_do_when_approvals_and_their_workers_come_in_any_order(case: Case) -> None:
+    assert picture(arrive(in_batches(case), COMPLETE)) == picture(arrive([case[0]], COMPLETE))
 
 
 @given(worlds())

@@ -11,8 +11,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from alerts.cli import app
+from alerts.runtime import service
 from alerts.runtime.settle import Decided
-from tests.runtime.office import Office, decisions, rules_folder
+from tests.runtime.office import Office, decisions, edit, rules_folder
 
 Run = Callable[..., Result]
 
@@ -21,6 +22,13 @@ Run = Callable[..., Result]
 def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("LAPOR_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at the files and try again more often than in service."""
+    monkeypatch.setattr(service, "WATCH_EVERY_S", 0.02)
+    monkeypatch.setattr(service, "STORE_RETRY_S", 0.02)
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +53,15 @@ def office(tmp_path: Path, decided: Decided) -> Iterator[Office]:
 def run(tmp_path: Path, root: Path) -> Run:
     """`lapor-dini` on the data of `office` and the rules of `root`."""
 
-    def run(*arguments: str | Path, stdin: bytes = b"") -> Result:
-        environment = {"LAPOR_DATA": str(tmp_path / "data"), "LAPOR_RULES": str(root)}
+    def run(*arguments: str | Path, stdin: bytes = b"", **settings: str) -> Result:
+        environment = {"LAPOR_DATA": str(tmp_path / "data"), "LAPOR_RULES": str(root)} | settings
         return CliRunner().invoke(app, [str(a) for a in arguments], input=stdin, env=environment)
 
     return run
+
+
+@pytest.fixture
+def editable(tmp_path: Path) -> Path:
+    root = rules_folder(tmp_path)
+    edit(root, "policy", "group_wait_minutes: 2}", "group_wait_minutes: 0}")
+    return root

@@ -35,7 +35,7 @@ UNKNOWN_SOURCE = event("u2", "feed.heartbeat.v1", "2026-01-01T08:00:00", {}, sou
 WRONG_DATA = permit(8, "2025-01-01")  # ends before it begins
 NOT_AN_OBJECT = b"[]"
 REFUSED = (BROKEN, UNKNOWN_TYPE, UNKNOWN_SOURCE, WRONG_DATA, NOT_AN_OBJECT)
-GOOD = tuple(permit(number) for number in range(5)) + (extension(1), extension(2))
+GOOD = (*map(permit, range(5)), extension(1), extension(2))
 
 one_event = st.sampled_from((*GOOD, *GOOD, *REFUSED))
 about_nothing = st.just((officers("o1", "noted", UNKNOWN_ALERT, note="uji"),))

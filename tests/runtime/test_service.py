@@ -2,40 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 
 import apsw
 import pytest
 
-from alerts.channels.mailbox import Mailbox
 from alerts.core.ports import Unavailable
 from alerts.core.register.views import KINDS
-from alerts.runtime import clock, service
-from alerts.runtime.service import Service
-from alerts.runtime.settings import Settings, read_settings
 from alerts.runtime.settle import Decided, kinds_to_judge_again
-from alerts.store.pages import AlertFilter, AlertRow, Pages
-from tests.runtime.office import STATES, decisions, edit, extension, officers, permit, rules_folder, statuses
-
-TODAY = clock.today()  # the service judges by the real clock
-ENDED = str(TODAY - timedelta(days=10))
-THEN = f"{TODAY - timedelta(days=1)}T08:00:00"
-
-
-def overstay(number: int) -> bytes:
-    """A permit that ended ten days ago: `stay_expired` holds as soon as it is known."""
-    return permit(number, ENDED, time=THEN, valid_from=str(TODAY - timedelta(days=300)))
-
-
-@pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look at the files and try again more often than in service."""
-    monkeypatch.setattr(service, "WATCH_EVERY_S", 0.02)
-    monkeypatch.setattr(service, "STORE_RETRY_S", 0.02)
+from alerts.store.pages import AlertFilter
+from tests.runtime.office import STATES, decisions, edit, extension, officers, rules_folder, statuses
+from tests.runtime.running import THEN, overstay, running
 
 
 @pytest.fixture(scope="module")
@@ -44,48 +21,6 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = rules_folder(tmp_path_factory.mktemp("quick"))
     edit(root, "policy", "group_wait_minutes: 2}", "group_wait_minutes: 0}")
     return root
-
-
-class Running:
-    """A service that runs, with what a test asks of it."""
-
-    def __init__(self, settings: Settings, task: asyncio.Task[None], service: Service) -> None:
-        self.settings, self.task, self.service = settings, task, service
-        self.pages = Pages(settings.database)
-
-    async def until(self, happens: Callable[[], bool], what: str) -> None:
-        async with asyncio.timeout(10):
-            while not happens():
-                if self.task.done():
-                    self.task.result()
-                await asyncio.sleep(0.01)  # polling the service, not waiting for a time
-        assert not self.task.done(), what
-
-    async def edit(self, name: str, old: str, new: str) -> None:
-        """Edit a file and wait until it is in force and everything concerned was judged."""
-        before = self.service.decided
-        edit(self.settings.rules, name, old, new)
-        await self.until(lambda: self.service.decided is not before, "the edit is in force")
-        await self.service.accept([])
-
-    def alert(self, rule: str = "stay_expired") -> AlertRow:
-        (row,) = self.pages.alerts(AlertFilter(states=STATES, rule=rule), 10)
-        return row
-
-    def subjects(self) -> list[str]:
-        """Of the mails that were handed over."""
-        return [entry.subject for entry in reversed(Mailbox(self.settings.mailbox, "email").entries())]
-
-
-
-@asynccontextmanager
-async def running(folder: Path, root: Path) -> AsyncIterator[Running]:
-    settings = read_settings({"LAPOR_DATA": str(folder / "data"), "LAPOR_RULES": str(root)})
-    service = Service(settings, decisions(root, clock.now()))
-    task = asyncio.create_task(service.run())
-    yield Running(settings, task, service)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 # A store that cannot write ----------------------------------------------------------------------------------------------
@@ -102,21 +37,21 @@ async def test_nothing_is_accepted_while_the_disk_takes_nothing_and_all_of_it_af
 ) -> None:
     breaks, mends = FAULTS[fault]
     async with running(tmp_path, quick) as it:
-        assert statuses(await it.service.accept([overstay(0)])) == ["accepted"]
+        assert statuses(await it.accept(overstay(0))) == ["accepted"]
         connection = it.service._store.connection
         async with it.service._lock:
             connection.execute(breaks)
         batch = [overstay(number) for number in range(1, 200)]
         for _ in range(3):
             with pytest.raises(Unavailable):
-                await it.service.accept(batch)
+                await it.accept(*batch)
         reader = apsw.Connection(str(it.settings.database), flags=apsw.SQLITE_OPEN_READONLY)
         assert list(reader.execute("SELECT count(*) FROM events")) == [(1,)]
         assert dict(reader.execute("SELECT * FROM counters"))["received"] == 1
         assert it.service.check([overstay(1)])[0].status == "valid", "it still answers what needs no room"
         async with it.service._lock:
             connection.execute(mends)
-        answers = await it.service.accept([overstay(0), *batch])
+        answers = await it.accept(overstay(0), *batch)
         assert statuses(answers) == ["duplicate", *["accepted"] * 199]
         assert answers[0].receipt == "R-000001"
         assert not it.task.done(), "the same service goes on"
@@ -126,16 +61,16 @@ async def test_nothing_is_accepted_while_the_disk_takes_nothing_and_all_of_it_af
 
 async def test_a_store_held_by_another_program_is_answered_as_not_accepted(tmp_path: Path, quick: Path) -> None:
     async with running(tmp_path, quick) as it:
-        await it.service.accept([overstay(0)])
+        await it.accept(overstay(0))
         async with it.service._lock:
             it.service._store.connection.set_busy_timeout(1)
         other = apsw.Connection(str(it.settings.database))
         other.set_busy_timeout(10_000)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Unavailable):
-            await it.service.accept([overstay(1)])
+            await it.accept(overstay(1))
         other.execute("ROLLBACK")
-        assert statuses(await it.service.accept([overstay(1)])) == ["accepted"]
+        assert statuses(await it.accept(overstay(1))) == ["accepted"]
 
 
 # Edits ------------------------------------------------------------------------------------------------------------------
@@ -189,13 +124,6 @@ def test_a_rule_that_is_renamed_or_deleted_is_judged_again(root: Path, decided: 
     assert kinds_to_judge_again(decided.settled, decisions(root).settled) == {"employer"}
 
 
-@pytest.fixture
-def editable(tmp_path: Path) -> Path:
-    root = rules_folder(tmp_path)
-    edit(root, "policy", "group_wait_minutes: 2}", "group_wait_minutes: 0}")
-    return root
-
-
 async def test_a_broken_edit_keeps_the_last_set_in_force_and_is_forgotten_once_mended(
     tmp_path: Path, editable: Path
 ) -> None:
@@ -208,7 +136,7 @@ async def test_a_broken_edit_keeps_the_last_set_in_force_and_is_forgotten_once_m
             "stay_expired.yaml",
             "units.yaml",
         }
-        await it.service.accept([overstay(1)])
+        await it.accept(overstay(1))
         assert it.alert().state == "raised", "the last good set judges"
         assert it.service.decided is before
         edit(editable, "stay_expired", "keep: 180 days", "keep: 180d")
@@ -228,9 +156,9 @@ async def test_an_edit_that_keeps_the_meaning_keeps_the_alert_its_id_and_its_ack
     tmp_path: Path, editable: Path, old: str, new: str, severity: str, changes: list[str]
 ) -> None:
     async with running(tmp_path, editable) as it:
-        await it.service.accept([overstay(1)])
+        await it.accept(overstay(1))
         before = it.alert()
-        await it.service.accept([officers("o1", "acknowledged", before.id, THEN)])
+        await it.accept(officers("o1", "acknowledged", before.id, THEN))
         await it.edit("stay_expired", old, new)
         after = it.alert()
         assert (after.id, after.number, after.raised_at) == (before.id, before.number, before.raised_at)
@@ -240,7 +168,7 @@ async def test_an_edit_that_keeps_the_meaning_keeps_the_alert_its_id_and_its_ack
 
 async def test_an_edit_of_the_deadline_judges_anew_and_corrects_what_was_told(tmp_path: Path, editable: Path) -> None:
     async with running(tmp_path, editable) as it:
-        await it.service.accept([overstay(1)])
+        await it.accept(overstay(1))
         before = it.alert()
         await it.until(lambda: len(it.subjects()) == 1, "the officer is told")
         await it.edit("stay_expired", "stay.valid_until + 1d", "stay.valid_until + 100d")
@@ -254,14 +182,14 @@ async def test_an_edit_of_the_deadline_judges_anew_and_corrects_what_was_told(tm
 @pytest.mark.parametrize("how", ["retired", "draft", "deleted"])
 async def test_a_rule_that_is_no_longer_judged_withdraws_its_alerts(tmp_path: Path, editable: Path, how: str) -> None:
     async with running(tmp_path, editable) as it:
-        await it.service.accept([overstay(1)])
+        await it.accept(overstay(1))
         await it.until(lambda: len(it.subjects()) == 1, "the officer is told")
         if how == "deleted":
             before = it.service.decided
             for suffix in (".test.yaml", ".yaml"):
                 (editable / "orang-asing" / f"stay_expired{suffix}").unlink()
             await it.until(lambda: it.service.decided is not before, "the edit is in force")
-            await it.service.accept([])
+            await it.accept()
         else:
             await it.edit("stay_expired", "status: active", f"status: {how}")
         assert (it.alert().state, it.alert().reason) == ("withdrawn", "rule")
@@ -272,9 +200,8 @@ async def test_a_rule_that_is_no_longer_judged_withdraws_its_alerts(tmp_path: Pa
 async def test_a_rule_on_trial_tells_nobody_and_once_active_raises_and_tells(tmp_path: Path, editable: Path) -> None:
     edit(editable, "stay_expired", "status: active", "status: shadow")
     async with running(tmp_path, editable) as it:
-        await it.service.accept([overstay(1)])
-        before = it.alert()
-        assert before.shadow
+        await it.accept(overstay(1))
+        before = it.alert(shadow=True)
         assert it.pages.notices("", 10) == []
         await it.edit("stay_expired", "status: shadow", "status: active")
         after = it.alert()
@@ -287,11 +214,11 @@ async def test_files_edited_while_the_service_was_down_are_judged_by_at_the_next
     tmp_path: Path, editable: Path
 ) -> None:
     async with running(tmp_path, editable) as it:
-        await it.service.accept([overstay(1), overstay(2), extension(2)])
+        await it.accept(overstay(1), overstay(2), extension(2))
         first = it.pages.alerts(AlertFilter(states=STATES, rule="stay_expired"), 10)
     edit(editable, "stay_expired", "status: active", "status: retired")
     async with running(tmp_path, editable) as it:
-        await it.service.accept([])
+        await it.accept()
         rows = it.pages.alerts(AlertFilter(states=STATES, rule="stay_expired"), 10)
         assert [row.id for row in rows] == [row.id for row in first]
         assert {row.state for row in rows} == {"withdrawn"}

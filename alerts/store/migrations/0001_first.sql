@@ -24,7 +24,7 @@ CREATE TABLE quarantine (
 CREATE INDEX quarantine_open ON quarantine (source, id) WHERE state = 'open';
 
 CREATE TABLE subjects (
-    id          INTEGER PRIMARY KEY,
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number is never given again
     kind        TEXT NOT NULL,
     key         TEXT NOT NULL,
     entry       BLOB NOT NULL,
