@@ -52,7 +52,12 @@ def replay(
         for change in replay_events(
             watched, decided.settled, last or (events[-1].received if events else None), register
         ):
-            if not standing and (shadow or not change.shadow) and (first is None or change.time >= first):
+            if (
+                change.change != "updated"
+                and not standing
+                and (shadow or not change.shadow)
+                and (first is None or change.time >= first)
+            ):
                 _print_change(change)
     if standing:
         _print_standing(register, shadow)

@@ -85,7 +85,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """An alert was raised, stepped, withdrawn or expired: the one thing the engine says to the world."""
 
     time: datetime
-    change: str  # raised | stepped | withdrawn | expired | closed (by an officer)
+    change: str  # raised | stepped | withdrawn | expired; closed (by an officer); updated (other dates, nobody is told)
     rule: str
     subject_id: int
     subject: str
@@ -133,7 +133,9 @@ def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Cont
         for verdict in judge_rule(rule, subject, view, context, now)
     ]
     wanted = {(v.rule.id, v.item): v for v in verdicts if v.state is State.wanted}
-    inhibited = {(target, v.item) for v in wanted.values() for target in v.rule.inhibits}
+    inhibited = {
+        (target, v.item) for v in wanted.values() if v.rule.status is Status.active for target in v.rule.inhibits
+    }
     standing, twins = _standing(subject)
     ends = {(v.rule.id, v.item): _ENDS[v.state] for v in verdicts if v.state in _ENDS}
     ends |= dict.fromkeys(inhibited, ("expired", "inhibited"))
@@ -310,16 +312,22 @@ def _stand(
         more |= {"told": told, "area": as_text(area), "late": late, "facts": facts}
         return _change(alert, kind, reason, subject, context, now, **more)
 
-    if old is None or old.shadow != alert.shadow:
+    if old is None:
         return alert, [change("raised", "due")]
+    if old.shadow != alert.shadow:  # a rule that goes back to shadow takes back what it told
+        gone = [] if old.shadow else [_change(old, "withdrawn", "rule", subject, context, now)]
+        return alert, [*gone, change("raised", "due")]
+    made = []
     if old.alert != alert.alert:
-        gone = _change(old, "withdrawn", "renamed", subject, context, now)
-        return alert, [gone, change("raised", "renamed", continues=old.alert)]
+        made.append(_change(old, "withdrawn", "renamed", subject, context, now))
+        made.append(change("raised", "renamed", continues=old.alert))
     if old.step != alert.step or old.severity != alert.severity:
-        return alert, [change("stepped", "step")]
-    if old.unit != alert.unit:
-        return alert, [change("stepped", "moved")]
-    return alert, []
+        made.append(change("stepped", "step"))
+    elif old.unit != alert.unit:
+        made.append(change("stepped", "moved"))
+    if not made and old.due != alert.due:
+        made.append(change("updated", "facts"))
+    return alert, made
 
 
 def _end(

@@ -137,8 +137,8 @@ class _Ties:
             return True
         if all(any(m.startswith("niora:") for m in self.members[group]) for group in (a, b)):
             return False  # two NIORAs; one person may have both only by an officer's word
-        ours = self.births[a] | ({birth_date} if birth_date else set())
-        if not all(births_agree(x, y) for x in ours for y in self.births[b]):
+        born = {birth_date} if birth_date else set[str]()
+        if not all(births_agree(x, y) for x in self.births[a] | born for y in self.births[b] | born):
             return False
         return not any(frozenset((x, y)) in apart for x in self.members[a] for y in self.members[b])
 

@@ -13,9 +13,9 @@ from alerts.core.register.subject import AnySubject
 
 
 class MemoryRegister:
-    """Implements `ports.Register`; `apply` is its transaction."""
+    """Implements `ports.Register`; `apply` is its transaction. `alerts` were raised before, as a refold knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, alerts: Mapping[str, AlertRef] | None = None) -> None:
         self.stored: dict[int, Saved] = {}
         self._numbers: dict[Ref, int] = {}
         self._events: dict[int, Event] = {}
@@ -23,7 +23,7 @@ class MemoryRegister:
         self.identifiers: dict[str, int] = {}
         self._linkers: dict[str, set[int]] = {}
         self._feeds: dict[str, int] = {}
-        self._alerts: dict[str, AlertRef] = {}
+        self._alerts = dict(alerts or {})
         self._due: list[tuple[datetime, int]] = []  # heaps; an entry counts while it agrees with what is stored
         self._waiting: dict[str, list[tuple[datetime, int]]] = {}
         self._next = (1, 1)

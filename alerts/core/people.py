@@ -78,8 +78,11 @@ class Desk:
         self.subjects.pop(subject.id, None)
 
 
-def take_in(desk: Desk, number: int, event: Event, named: Sequence[Mention]) -> None:
-    """Put what the event says into the register entries of all subjects that it names; they have been prefetched."""
+def take_in(desk: Desk, number: int, event: Event, named: Sequence[Mention], torn: Collection[int]) -> None:
+    """Put what the event says into the register entries of all subjects that it names; they have been prefetched.
+
+    Those of `torn` lost an event in this turn and are regrouped at its end.
+    """
     desk.events[number] = event
     persons = [m for m in named if m.kind == "person" and m.identifiers]
     for mention in named:
@@ -89,11 +92,11 @@ def take_in(desk: Desk, number: int, event: Event, named: Sequence[Mention]) -> 
         regroup(desk, [_home(desk, m, number, event) for m in persons])
         return
     for mention in persons:
-        _take_in_person(desk, number, event, mention)
+        _take_in_person(desk, number, event, mention, torn)
 
 
-def take_back(desk: Desk, number: int, event: Event) -> None:
-    """Remove what a kept event said, because a later one supersedes it."""
+def take_back(desk: Desk, number: int, event: Event) -> list[int]:
+    """Remove what a kept event said, because a later one supersedes it. Returns the persons to be regrouped."""
     desk.events.pop(number, None)
     persons = []
     for mention in mentions(event):
@@ -107,8 +110,7 @@ def take_back(desk: Desk, number: int, event: Event) -> None:
             desk.put(msgspec.structs.replace(subject, history=history))
         else:
             desk.put(msgspec.structs.replace(subject, facts=without(subject.facts, event.source, event.id)))
-    if persons:
-        regroup(desk, persons)
+    return persons
 
 
 def _take_in_plain(desk: Desk, event: Event, mention: Mention) -> None:
@@ -124,13 +126,16 @@ def _take_in_plain(desk: Desk, event: Event, mention: Mention) -> None:
     desk.put(msgspec.structs.replace(subject, facts=facts))
 
 
-def _take_in_person(desk: Desk, number: int, event: Event, mention: Mention) -> None:
+def _take_in_person(desk: Desk, number: int, event: Event, mention: Mention, torn: Collection[int]) -> None:
     ids = {id for i in mention.identifiers if (id := desk.found.get(i)) is not None}
     birth_date = mention.person.birth_date if mention.person else None
     if len(ids) > 1:
         regroup(desk, [*ids, _home(desk, mention, number, event)])
         return
     subject = desk.subjects[ids.pop()] if ids else desk.create("person", person_key(mention.identifiers[0]))
+    if subject.id in torn:
+        _remember(desk, subject, number)
+        return
     niora = niora_of(mention.identifiers)
     agrees = births_agree(subject.birth_date, birth_date) and (not niora or not subject.niora or niora == subject.niora)
     if not agrees or subject.contradicts:
@@ -300,11 +305,11 @@ def _hand_over(desk: Desk, old: list[AnySubject], homes: Mapping[str, int], take
         if index is None:
             continue
         heir = desk.subjects[taken[index]]
-        handled = dict.fromkeys((*heir.handled, *subject.handled))
+        handled = {*heir.handled, *subject.handled}
         desk.put(
             msgspec.structs.replace(
                 heir,
                 standing=(*heir.standing, *subject.standing),
-                handled=tuple(sorted(handled, key=lambda h: (h.at, h.rule, h.item, h.outcome))),
+                handled=tuple(sorted(handled, key=lambda h: (h.at, h.source, h.id))),
             )
         )

@@ -94,10 +94,12 @@ def plan(changes: Iterable[Change], book: Book, units: Units, policy: Policy, no
     )
     for change in changes:
         if change.change in ("raised", "stepped"):
+            if change.reason == "moved":
+                desk.take_out(change.alert, but=change.told)
             reached = [desk.tell(change, told_units[id]) for id in change.told]
             if not any(reached):
                 desk.nobody(change)
-        else:
+        elif change.change != "updated":
             desk.take_out(change.alert)
             if change.change == "withdrawn":
                 desk.correct(change)
@@ -141,10 +143,10 @@ class _Desk:
             if to.alert == change.alert:
                 self._add(to, RALAT, NoticeLine(change.alert, change.change, change.severity))
 
-    def take_out(self, alert: str) -> None:
-        """Nobody needs to be told any more: remove the alert's lines from what has not been sent."""
+    def take_out(self, alert: str, but: Collection[str] = ()) -> None:
+        """Nobody (but these units) needs to be told any more: remove the alert's lines from what has not been sent."""
         for notice in list(self.planned.values()):
-            if notice.kind == ALERT and any(line.alert == alert for line in notice.lines):
+            if notice.kind == ALERT and notice.unit not in but and any(line.alert == alert for line in notice.lines):
                 self._without(notice, alert)
 
     def nobody(self, change: Change) -> None:

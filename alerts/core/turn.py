@@ -21,8 +21,8 @@ from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import identifier_of_key
 from alerts.core.events.mentions import mentions
 from alerts.core.feeds import FeedList, FeedState, heard, watermarks
-from alerts.core.people import Desk, take_back, take_in
-from alerts.core.ports import Effects, Kept, Officers, Ref, Register, Saved
+from alerts.core.people import Desk, regroup, take_back, take_in
+from alerts.core.ports import AlertRef, Effects, Kept, Officers, Ref, Register, Saved
 from alerts.core.register.facts import EMPTY, EmployerFacts
 from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject, Handled
@@ -48,12 +48,15 @@ def turn(
 ) -> Effects:
     """Judge the batch, received by `now`, and up to `due` subjects whose time has come. Receipts are given in batch order."""
     number, subject_id = register.next_numbers()
+    alerts = register.alerts([event.data.alert for event, _ in batch if _by_officer(event)])
+    unknown = [pair for pair in batch if _by_officer(pair[0]) and pair[0].data.alert not in alerts]
+    batch = [pair for pair in batch if pair not in unknown] if unknown else batch
     fresh, receipts = _fresh(register, batch, number)
     desk = Desk(register, subject_id)
     feeds = dict(register.feeds())
     _hear(desk, feeds, fresh)
-    _fold(desk, fresh)
-    officers, unknown = _officers(desk, fresh)
+    corrected, withheld = _fold(desk, fresh)
+    officers = _officers(desk, [k for k in fresh if k.number not in withheld], corrected, alerts)
     states = {source: feed.facts for source, feed in feeds.items()}
     complete = watermarks(settled.feeds, states) if settled.complete is None else settled.complete
     context = Context(
@@ -61,12 +64,11 @@ def turn(
     )
     more_due = _wake(desk, complete, now, due)
     saved, removed, changes = _judge(desk, context, now)
-    unknown_refs = {(k.event.source, k.event.id) for k in unknown}
     return Effects(
-        kept=tuple(k for k in fresh if k not in unknown),
-        receipts={ref: n for ref, n in receipts.items() if ref not in unknown_refs},
+        kept=tuple(fresh),
+        receipts=receipts,
         duplicates=len(batch) - len(fresh),
-        unknown_alerts=tuple((k.event, k.raw) for k in unknown),
+        unknown_alerts=tuple(unknown),
         saved=saved,
         removed=removed,
         identifiers=desk.identifiers,
@@ -96,7 +98,9 @@ def _hear(desk: Desk, feeds: dict[str, AnySubject], fresh: Iterable[Kept]) -> No
         state: FeedState | None = feed.facts if feed else None
         for event in (k.event for k in fresh if k.event.source == source):
             heartbeat = event.type == "feed.heartbeat.v1"
-            state = heard(state, source, event.received, heartbeat, event.data.complete_until if heartbeat else None)
+            claims = event.data.complete_until if heartbeat else None
+            claims = min(claims, event.received) if claims else None  # nobody can have told the future
+            state = heard(state, source, event.received, heartbeat, claims)
         if feed is None:
             feed = desk.create("feed", f"feed:{source}")
             desk.point(feed.key, feed.id)
@@ -104,8 +108,11 @@ def _hear(desk: Desk, feeds: dict[str, AnySubject], fresh: Iterable[Kept]) -> No
         desk.put(feeds[source])
 
 
-def _fold(desk: Desk, fresh: Sequence[Kept]) -> None:
-    """Apply the events, less those that a kept or newer event supersedes, and take back what the new ones supersede."""
+def _fold(desk: Desk, fresh: Sequence[Kept]) -> tuple[list[Event], set[int]]:
+    """Apply the events, less those that a kept or newer event supersedes, and take back what the new ones supersede.
+
+    Returns the kept events that were taken back, and the numbers of the new ones that do not count.
+    """
     corrected = {(k.event.source, k.event.supersedes): k for k in fresh if k.event.supersedes}
     refs = [(k.event.source, k.event.id) for k in fresh]
     withheld = set(desk.register.superseded(refs)) | corrected.keys()
@@ -114,37 +121,50 @@ def _fold(desk: Desk, fresh: Sequence[Kept]) -> None:
     named = {k.number: mentions(k.event) for k in fresh}
     desk.prefetch([i for ms in named.values() for m in ms for i in m.identifiers])
     desk.prefetch([i for event in kept.values() for m in mentions(event) for i in m.identifiers])
-    for number, event in kept.items():
-        take_back(desk, number, event)
+    torn = {id for number, event in sorted(kept.items()) for id in take_back(desk, number, event)}
     for k in fresh:
         if (k.event.source, k.event.id) not in withheld:
-            take_in(desk, k.number, k.event, named[k.number])
+            take_in(desk, k.number, k.event, named[k.number], torn)
+    if torn := torn & desk.subjects.keys():  # once all is in: who is corrected is nobody for no moment
+        regroup(desk, torn)
+    return list(kept.values()), {k.number for k in fresh if (k.event.source, k.event.id) in withheld}
 
 
-def _officers(desk: Desk, fresh: Iterable[Kept]) -> tuple[tuple[Officers, ...], list[Kept]]:
-    """What officers did to alerts, and their events about alerts that never were."""
-    said = [k for k in fresh if k.event.type.startswith("alert.")]
-    if not said:
-        return (), []
-    alerts = desk.register.alerts([k.event.data.alert for k in said])
+def _by_officer(event: Event) -> bool:
+    return event.type.startswith("alert.")
+
+
+def _officers(
+    desk: Desk, fresh: Iterable[Kept], corrected: Iterable[Event], alerts: Mapping[str, AlertRef]
+) -> tuple[Officers, ...]:
+    """What officers did to alerts; a closing is kept with the subject, and one that is corrected is taken back."""
+    said = [k.event for k in fresh if _by_officer(k.event)]
+    wrong = [event for event in corrected if event.type == "alert.closed.v1"]
+    alerts = {**alerts, **desk.register.alerts([event.data.alert for event in wrong])}
     desk.prefetch([_identifier(alert.subject) for alert in alerts.values()])
-    officers, unknown = [], []
-    for k in said:
-        alert = alerts.get(k.event.data.alert)
-        id = desk.found.get(_identifier(alert.subject)) if alert else None
-        if alert is None or id is None:
-            unknown.append(k)
-            continue
-        what, data = k.event.type.split(".")[1], k.event.data
+    for event in wrong:
+        if subject := _subject_of(desk, alerts[event.data.alert]):
+            kept = tuple(h for h in subject.handled if (h.source, h.id) != (event.source, event.id))
+            desk.put(msgspec.structs.replace(subject, handled=kept))
+    officers = []
+    for event in said:
+        alert, data, what = alerts[event.data.alert], event.data, event.type.split(".")[1]
         outcome = getattr(data, "outcome", None)
-        officers.append(Officers(data.alert, what, k.event.time, k.event.source, outcome, data.note))
-        if what == "closed":
-            subject = desk.subjects[id]
-            handled = Handled(alert.rule, alert.item, k.event.time, outcome or "")
-            if handled not in subject.handled:
-                ordered = sorted((*subject.handled, handled), key=lambda h: (h.at, h.rule, h.item, h.outcome))
-                desk.put(msgspec.structs.replace(subject, handled=tuple(ordered)))
-    return tuple(officers), unknown
+        subject = _subject_of(desk, alert)
+        standing = subject.standing if subject else ()
+        # Officers know an alert by the id they were told; its subject may have been renamed since.
+        now = next((s.alert for s in standing if (s.rule, s.item) == (alert.rule, alert.item)), data.alert)
+        officers.append(Officers(now, what, event.time, event.source, outcome, data.note))
+        if what == "closed" and subject:
+            handled = Handled(alert.rule, alert.item, event.time, outcome or "", event.source, event.id)
+            ordered = sorted({*subject.handled, handled}, key=lambda h: (h.at, h.source, h.id))
+            desk.put(msgspec.structs.replace(subject, handled=tuple(ordered)))
+    return tuple(officers)
+
+
+def _subject_of(desk: Desk, alert: AlertRef) -> AnySubject | None:
+    id = desk.found.get(_identifier(alert.subject))
+    return None if id is None else desk.subjects.get(id)
 
 
 def _identifier(key: str) -> str:

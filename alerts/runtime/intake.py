@@ -14,12 +14,14 @@ import apsw
 import msgspec
 
 from alerts.core.engine import Change
+from alerts.core.events.areas import AreaCodes
 from alerts.core.events.envelope import Event, decode
 from alerts.core.events.reasons import Reason, Rejection
 from alerts.core.plan import Notice, plan
 from alerts.core.ports import Answer, Effects, Unavailable, receipt
 from alerts.core.turn import turn
 from alerts.runtime.settle import Decided
+from alerts.store.database import transaction
 from alerts.store.sqlite import Quarantined, SqliteStore
 
 log = logging.getLogger("lapor-dini")
@@ -36,6 +38,13 @@ class Taken(msgspec.Struct, frozen=True):
     more_due: bool
 
 
+class KeptAreas(AreaCodes, frozen=True):
+    """For events that were accepted before: any code that could be one is known."""
+
+    def known(self, code: str) -> bool:
+        return "." in code or len(code) == len("15")
+
+
 def read_event(raw: bytes, received: datetime, decided: Decided, *, recorded: bool = False) -> Read:
     """The event in `raw`; sources that can only give BPS codes are converted here, at the edge."""
     event = decode(raw, received, decided.areas, recorded=recorded)
@@ -50,7 +59,11 @@ def kept_event(decided: Callable[[], Decided]) -> Callable[[bytes, datetime, str
     """How the store reads back an event that it accepted before."""
 
     def read(raw: bytes, received: datetime, source: str) -> Event:
-        event = read_event(raw, received, decided())
+        # Areas may have been split, and an office may have changed its codes, since the event was accepted.
+        areas = KeptAreas(decided().areas.names, decided().areas.bps)
+        event = decode(raw, received, areas)
+        if isinstance(event, Rejection):
+            event = decode(raw, received, areas, bps=True)
         if isinstance(event, Rejection):
             raise ValueError(f"an event of {source} that was accepted is refused now: {event}")
         return event
@@ -111,7 +124,10 @@ def take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[byte
             rejection = Rejection((reason,), getattr(read, "source", None), getattr(read, "id", None))
             return take(store, decided, [(raw, rejection)], now)
         half = len(group) // 2
-        one, two = (take_safely(store, decided, part, now) for part in (group[:half], group[half:]))
+        with transaction(
+            store.connection
+        ):  # both halves or none: a store that fills up in between has accepted nothing
+            one, two = (take_safely(store, decided, part, now) for part in (group[:half], group[half:]))
         return Taken(
             one.answers + two.answers,
             one.changes + two.changes,

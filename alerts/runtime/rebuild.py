@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from alerts.core.memory import MemoryRegister
-from alerts.core.ports import Saved
+from alerts.core.ports import AlertRef, Saved
 from alerts.core.register.subject import AnySubject, decode, encode
 from alerts.core.turn import turn
 from alerts.runtime.intake import kept_event
@@ -30,7 +30,8 @@ class Difference(msgspec.Struct, frozen=True):
 
 def refold(store: SqliteStore, decided: Decided, progress: Progress) -> tuple[MemoryRegister, int]:
     """A register made from nothing but the events kept, judged as of the last turn of the store; and how many they are."""
-    register = MemoryRegister()
+    ever = store.connection.execute("SELECT id, subject, rule, item FROM alerts")
+    register = MemoryRegister({id: AlertRef(subject, rule, item) for id, subject, rule, item in ever})
     read = kept_event(lambda: decided)
     judged_at = store.register.last_turn()
     ((total,),) = store.connection.execute("SELECT count(*) FROM events")

@@ -173,7 +173,8 @@ class Service:
 async def _wait(event: asyncio.Event, seconds: float) -> None:
     """Until the event is set, but no longer than this; it is clear afterwards."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(event.wait(), seconds)
+        async with asyncio.timeout(seconds):  # wait_for of Python 3.11 can swallow a cancellation
+            await event.wait()
     event.clear()
 
 

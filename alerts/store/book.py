@@ -72,7 +72,7 @@ class SqliteBook:
 
     def planned(self, officers: Collection[str], alerts: Collection[str]) -> Sequence[Notice]:
         sql = (
-            f"SELECT {_NOTICE} FROM notices WHERE state = 'planned' AND attempts = 0"  # noqa: S608 - our own column names
+            f"SELECT {_NOTICE} FROM notices WHERE state = 'planned' AND NOT maybe_twice"  # noqa: S608 - our own column names
             " AND (officer IN (SELECT value FROM json_each(?))"
             " OR id IN (SELECT notice FROM notice_lines WHERE alert IN (SELECT value FROM json_each(?))))"
             " ORDER BY created_at, id"
@@ -83,7 +83,10 @@ class SqliteBook:
         sql = (
             "SELECT DISTINCT l.alert, n.officer, n.unit, n.channel, n.address, n.language FROM notice_lines l"
             " JOIN notices n ON n.id = l.notice WHERE l.alert IN (SELECT value FROM json_each(?))"
-            " AND n.kind = 'alert' AND n.officer <> '' AND (n.state IN ('sending', 'sent') OR n.attempts > 0)"
+            " AND n.kind = 'alert' AND n.officer <> '' AND (n.state IN ('sending', 'sent') OR n.maybe_twice)"
+            " AND NOT EXISTS (SELECT 1 FROM notice_lines rl JOIN notices r ON r.id = rl.notice WHERE rl.alert = l.alert"
+            " AND r.kind = 'ralat' AND r.state <> 'cancelled' AND r.officer = n.officer AND r.channel = n.channel"
+            " AND r.created_at >= n.created_at)"  # told since the last ralat
             " ORDER BY l.alert, n.officer, n.channel, n.address"
         )
         return [Told(*row) for row in self._rows(sql, _json(alerts))]
@@ -199,7 +202,8 @@ def write_notices(connection: apsw.Connection, notices: Iterable[Notice]) -> Non
     for n in notices:
         connection.execute(
             f"INSERT INTO notices ({_NOTICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # noqa: S608
-            " send_after = excluded.send_after, state = excluded.state, reason = excluded.reason",
+            " send_after = excluded.send_after, state = excluded.state, reason = excluded.reason,"
+            " payload = NULL",  # other lines, other words; no carrier has it yet
             (n.id, n.kind, n.officer, n.unit, n.channel, n.address, n.language, n.digest, to_us(n.created_at),
              to_us(n.send_after), n.state, n.reason),
         )  # fmt: skip

@@ -103,7 +103,7 @@ class SqliteStore:
     def _change(self, change: Change) -> None:
         self._log(change.time, change.alert, change.change, change.severity, change.unit, change.reason, "engine")
         values = (change.severity, change.unit, to_us(change.due), to_us(change.time), change.reason, change.generation)
-        if change.change in ("raised", "stepped"):
+        if change.change in ("raised", "stepped", "updated"):
             facts = msgspec.json.encode(dict(change.facts)).decode()
             # An alert that comes back is the same alert; what officers did to it stays, unless it had ended.
             self.connection.execute(

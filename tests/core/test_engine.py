@@ -190,7 +190,9 @@ def test_an_edit_that_keeps_the_meaning_keeps_the_alert() -> None:
 
 
 def closed(subject: AnySubject, at: datetime) -> AnySubject:
-    return msgspec.structs.replace(subject, handled=(Handled("expired", "P1", at, "false_alarm"),))
+    return msgspec.structs.replace(
+        subject, handled=(Handled("expired", "P1", at, "false_alarm", "kesbangpol/a", "c1"),)
+    )
 
 
 def test_a_closed_alert_ends_and_is_not_raised_for_the_same_deadline() -> None:
@@ -209,7 +211,7 @@ def test_a_closed_alert_is_raised_anew_under_another_id_for_a_later_deadline() -
 
 def test_a_closed_alert_without_deadline_stays_closed() -> None:
     subject = judge(holder(), DUE, NEVER_DUE).subject
-    handled = (Handled("present", "", DUE + HOUR, "confirmed"),)
+    handled = (Handled("present", "", DUE + HOUR, "confirmed", "kesbangpol/a", "c1"),)
     judged = judge(msgspec.structs.replace(subject, handled=handled), DUE + DAY, NEVER_DUE)
     assert said(judged) == [("closed", "medium", "closed")]
     assert said(judge(judged.subject, DUE + 2 * DAY, NEVER_DUE)) == []

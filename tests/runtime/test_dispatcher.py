@@ -48,7 +48,7 @@ class Relay:
             await asyncio.get_running_loop().create_future()
         if reply == DROP:
             self.taken.append(content)
-            assert server.transport
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
         elif reply.startswith("250"):
             self.taken.append(content)

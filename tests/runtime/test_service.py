@@ -129,13 +129,13 @@ async def test_a_broken_edit_keeps_the_last_set_in_force_and_is_forgotten_once_m
 ) -> None:
     async with running(tmp_path, editable) as it:
         before = it.service.decided
+
+        def broken() -> set[str]:
+            return {problem.split(":")[0].rpartition("/")[2] for problem in it.service.problems}
+
         edit(editable, "stay_expired", "keep: 180d", "keep: 180 days")
         edit(editable, "units", "areas: [", "areas: [15.06, ")
-        await it.until(lambda: bool(it.service.problems), "the mistakes are noticed")
-        assert {problem.split(":")[0].rpartition("/")[2] for problem in it.service.problems} == {
-            "stay_expired.yaml",
-            "units.yaml",
-        }
+        await it.until(lambda: broken() == {"stay_expired.yaml", "units.yaml"}, "both mistakes are told")
         await it.accept(overstay(1))
         assert it.alert().state == "raised", "the last good set judges"
         assert it.service.decided is before

@@ -14,7 +14,8 @@ from alerts.channels.sms import HttpGateway
 from alerts.runtime import clock
 from alerts.runtime.settings import SettingsError, channels, read_settings
 from tests.runtime.conftest import Run
-from tests.runtime.office import Office, edit, permit
+from tests.runtime.office import Office, edit
+from tests.runtime.running import overstay
 
 MISTAKES = {
     "PORT": "80 80",
@@ -120,7 +121,7 @@ def examined(run: Run) -> tuple[int, dict[str, list[str]]]:
 @pytest.fixture
 def healthy(office: Office) -> Office:
     office.now = clock.now()
-    office.accept(permit(1), permit(1))
+    office.accept(overstay(1), overstay(1))
     return office
 
 

@@ -53,7 +53,12 @@ def derive(
 def _lodging(facts: LodgingFacts, states: Mapping[str, FeedState]) -> Lodging:
     return Lodging(
         reports=[
-            LodgingReport(item=r.id, checked_in_at=r.at, delay_hours=_delay_hours(r, states.get(r.source)), area=r.area)
+            LodgingReport(
+                item=f"{r.source}/{r.id}",
+                checked_in_at=r.at,
+                delay_hours=_delay_hours(r, states.get(r.source)),
+                area=r.area,
+            )
             for r in facts.reports
         ],
         area=facts.reports[-1].area if facts.reports else None,
@@ -93,7 +98,7 @@ def _institution(facts: InstitutionFacts) -> Institution:
 
 
 def _area(key: str, facts: AreaFacts) -> Area:
-    reports = [CommunityReport(item=r.id, category=r.category, observed_at=r.at) for r in facts.reports]
+    reports = [CommunityReport(item=f"{r.source}/{r.id}", category=r.category, observed_at=r.at) for r in facts.reports]
     return Area(area=key.removeprefix("area:"), reports=reports)
 
 

@@ -95,8 +95,10 @@ def _inspected(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
     return _add(facts, "sightings", Seen(*says, data.area, work=True, nib=data.nib, inspected=True))
 
 
-def _placed(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
-    return _add(facts, "placements", Placed(*says, data.nib, data.area, data.start, data.end))
+def _placed(facts: PersonFacts, says: Says, data: Any, event: Event) -> Facts:
+    """A start that is still ahead when it is reported says that the person is here now, not that they will be then."""
+    at, source, id = says
+    return _add(facts, "placements", Placed(min(at, event.time), source, id, data.nib, data.area, data.start, data.end))
 
 
 def _left(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:

@@ -21,6 +21,7 @@ GRANTED_PROTECTS = timedelta(days=30)
 LONG_STAY = timedelta(days=30)
 CORROBORATION_WINDOW = timedelta(days=90)
 CORROBORATION_APART = timedelta(days=3)
+RELEASING = frozenset({"naturalised", "died", "protection"})  # reasons for which a stay ends without a duty to leave
 EXEMPT_ACTIVITIES = frozenset({"investor", "director"})  # not subject to the rules on work permits
 
 _NO_APPROVALS = EmployerFacts()
@@ -37,6 +38,8 @@ def person_view(
     facts: PersonFacts, linked: Mapping[str, EmployerFacts], now: datetime
 ) -> tuple[Person, datetime | None]:
     """The person as rules see it at `now`, and the instant until which that holds if no event comes (None: for ever)."""
+    if released(facts):
+        return Person(in_country=False, stays=[], entries=[], workplaces=[], employments=[], area=_area(facts)), None
     present_from, in_country = presence(facts)
     stays, stays_until = _stays(facts, present_from, now)
     work = _work(facts, in_country)
@@ -50,6 +53,13 @@ def person_view(
         area=_area(facts),
     )
     return person, min((until for until in (stays_until, left_until) if until), default=None)
+
+
+def released(facts: PersonFacts) -> bool:
+    """Whether the law on foreigners' stays has no more to ask: naturalised, died, or under protection, and nothing newer."""
+    ends = [e.at for e in facts.ended if e.reason in RELEASING]
+    since = max((f.at for f in chain[Fact](facts.arrivals[-1:], facts.permits[-1:])), default=None)
+    return bool(ends) and (since is None or max(ends) >= since)
 
 
 def presence(facts: PersonFacts) -> tuple[datetime | None, bool]:
@@ -224,7 +234,9 @@ def _entries(facts: PersonFacts) -> list[Entry]:
 
 
 def _long_stay(facts: PersonFacts, arrival: Arrived) -> bool:
-    ends = [p.valid_until or _FOR_EVER for p in facts.permits if not _given_up(p, facts, arrival.at)]
+    over = {e.permit_no for e in facts.ended if e.ended_on < arrival.entry_date}
+    held = (p for p in facts.permits if p.permit_no not in over and not _given_up(p, facts, arrival.at))
+    ends = [p.valid_until or _FOR_EVER for p in held]
     if arrival.stay_until:
         ends.append(arrival.stay_until)
     return max(ends, default=arrival.entry_date) - arrival.entry_date > LONG_STAY
@@ -262,6 +274,11 @@ class _Work(msgspec.Struct, frozen=True):
     sighting: bool = False
     inspected: bool = False
 
+    @property
+    def known(self) -> date:
+        """The day by which it was known: a placement may be reported before it starts."""
+        return civil_date(self.at)
+
 
 def _work(facts: PersonFacts, in_country: bool) -> list[_Work]:
     """The evidence that counts. For who came back, what was seen before the departure is over, and after an EPO placements too."""
@@ -284,9 +301,9 @@ def _work(facts: PersonFacts, in_country: bool) -> list[_Work]:
 
 
 def _exempt_on(facts: PersonFacts, day: date) -> bool:
-    """Whether the person held a permit as investor or director on that day, or held one last before it."""
+    """Whether the person held a permit as investor or director on that day; else held one last before it, or first after."""
     begun = [p for p in facts.permits if p.valid_from <= day]
-    held = [p for p in begun if (p.valid_until or _FOR_EVER) >= day] or begun[-1:]
+    held = [p for p in begun if (p.valid_until or _FOR_EVER) >= day] or begun[-1:] or facts.permits[:1]
     return any(p.activity in EXEMPT_ACTIVITIES for p in held)
 
 
@@ -328,12 +345,16 @@ def _workplaces(work: list[_Work], left: Mapping[str, date], linked: Mapping[str
             corroborated_at=since,
             employer_approved=any(any_in_force(approvals, w.day) for w in seen),
             covered=not outside,
-            left=left.get(nib, date.min) >= seen[-1].day,
+            left=left.get(nib, date.min) >= seen[-1].known,
             inspected=any(w.inspected for w in outside),
         )
-        if area not in found or (place.corroborated and not place.left and not found[area].corroborated):
+        if area not in found or _strength(place) > _strength(found[area]):
             found[area] = place
     return list(found.values())
+
+
+def _strength(place: Workplace) -> tuple[bool, bool]:
+    return (place.corroborated and not place.left and not place.covered, place.corroborated)
 
 
 def _corroborated_at(seen: list[_Work]) -> datetime | None:
@@ -362,7 +383,7 @@ def _employments(work: list[_Work], left: Mapping[str, date], linked: Mapping[st
                 since=(unapproved or seen)[0].day,
                 employer_approved=not unapproved,
                 exempt=not bound,
-                left=left.get(nib, date.min) >= seen[-1].day,
+                left=left.get(nib, date.min) >= seen[-1].known,
                 area=seen[-1].area,
             )
         )

@@ -48,6 +48,8 @@ class Handled(msgspec.Struct, frozen=True, array_like=True):
     item: str
     at: datetime
     outcome: str
+    source: str  # of the officer's event
+    id: str
 
 
 class Subject(msgspec.Struct, Generic[K], frozen=True, array_like=True):
