@@ -99,7 +99,6 @@ def _hear(desk: Desk, feeds: dict[str, AnySubject], fresh: Iterable[Kept]) -> No
         for event in (k.event for k in fresh if k.event.source == source):
             heartbeat = event.type == "feed.heartbeat.v1"
             claims = event.data.complete_until if heartbeat else None
-            claims = min(claims, event.received) if claims else None  # nobody can have told the future
             state = heard(state, source, event.received, heartbeat, claims)
         if feed is None:
             feed = desk.create("feed", f"feed:{source}")
