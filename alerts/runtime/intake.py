@@ -93,7 +93,7 @@ def take(
     `tell=False` plans no notices (loading history); `retried` says that the events come out of quarantine, where refused ones
     stay. Raises Unavailable when the store cannot commit; then nothing of the group was accepted.
     """
-    batch = [(read, raw) for raw, read in group if not isinstance(read, Rejection)]
+    batch = [(_corrects(store, read), raw) for raw, read in group if not isinstance(read, Rejection)]
     refused = [(raw, read) for raw, read in group if isinstance(read, Rejection)]
     try:
         effects = turn(store.register, batch, decided.settled, now)
@@ -105,6 +105,18 @@ def take(
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}
     answers = [_answer(read, effects, fresh) for _, read in group]
     return Taken(tuple(answers), effects.changes, tuple(notices), effects.more_due)
+
+
+def _corrects(store: SqliteStore, event: Event) -> Event:
+    """The event, correcting what it really corrects: where it replaces one in quarantine, what that one had meant to correct."""
+    seen = {event.id}
+    while event.supersedes and event.supersedes not in seen:
+        seen.add(event.supersedes)
+        meant = store.quarantined_supersedes(event.source, event.supersedes)
+        if meant is None:
+            break
+        event = msgspec.structs.replace(event, supersedes=meant)
+    return event
 
 
 def take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime) -> Taken:

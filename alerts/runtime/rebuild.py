@@ -37,9 +37,10 @@ def refold(store: SqliteStore, decided: Decided, progress: Progress) -> tuple[Me
     ((total,),) = store.connection.execute("SELECT count(*) FROM events")
     batch: list[Any] = []
     done = 0
-    rows = store.connection.execute("SELECT raw, received, source FROM events ORDER BY number")
-    for raw, received, source in rows:
-        batch.append((read(raw, from_us(received), source), b""))
+    rows = store.connection.execute("SELECT raw, received, source, supersedes FROM events ORDER BY number")
+    for raw, received, source, supersedes in rows:
+        event = msgspec.structs.replace(read(raw, from_us(received), source), supersedes=supersedes)
+        batch.append((event, b""))
         if len(batch) == BATCH or done + len(batch) == total:
             assert judged_at
             register.apply(turn(register, batch, decided.settled, judged_at, due=0))

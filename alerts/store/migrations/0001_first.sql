@@ -21,7 +21,7 @@ CREATE TABLE quarantine (
     raw      BLOB NOT NULL,
     state    TEXT NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'accepted', 'replaced'))
 ) STRICT;
-CREATE INDEX quarantine_open ON quarantine (source, id) WHERE state = 'open';
+CREATE INDEX quarantine_identity ON quarantine (source, id);
 
 CREATE TABLE subjects (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number is never given again
