@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import apsw
 import msgspec
@@ -27,6 +27,10 @@ from alerts.store.sqlite import Quarantined, SqliteStore
 log = logging.getLogger("lapor-dini")
 
 Read = Event | Rejection
+
+_NO_LIMIT = datetime(
+    9999, 1, 1, tzinfo=UTC
+)  # as a receipt: what was accepted once is not measured against the clock again
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -61,12 +65,12 @@ def kept_event(decided: Callable[[], Decided]) -> Callable[[bytes, datetime, str
     def read(raw: bytes, received: datetime, source: str) -> Event:
         # Areas may have been split, and an office may have changed its codes, since the event was accepted.
         areas = KeptAreas(decided().areas.names, decided().areas.bps)
-        event = decode(raw, received, areas)
+        event = decode(raw, _NO_LIMIT, areas)
         if isinstance(event, Rejection):
-            event = decode(raw, received, areas, bps=True)
+            event = decode(raw, _NO_LIMIT, areas, bps=True)
         if isinstance(event, Rejection):
             raise ValueError(f"an event of {source} that was accepted is refused now: {event}")
-        return event
+        return msgspec.structs.replace(event, received=received)
 
     return read
 

@@ -9,7 +9,7 @@ import pytest
 from tests.runtime.conftest import Run
 from tests.runtime.office import Office, decisions, event, extension, officers, permit
 
-COMPLETE = {"last_record_at": "2026-12-31T00:00:00+07:00", "count": 1, "complete_until": "2026-12-31T00:00:00+07:00"}
+COMPLETE = {"last_record_at": "2026-03-14T00:00:00+07:00", "count": 1, "complete_until": "2026-03-14T00:00:00+07:00"}
 BEAT = event("b1", "feed.heartbeat.v1", "2026-01-01T00:00:00", COMPLETE)
 
 
