@@ -7,7 +7,7 @@ in the same transaction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import apsw
@@ -22,7 +22,7 @@ from alerts.core.ports import Answer, Effects, Unavailable, receipt
 from alerts.core.turn import turn
 from alerts.runtime.settle import Decided
 from alerts.store.database import transaction
-from alerts.store.sqlite import Quarantined, SqliteStore
+from alerts.store.sqlite import Quarantined, SqliteStore, what_supersedes
 
 log = logging.getLogger("lapor-dini")
 
@@ -97,8 +97,9 @@ def take(
     `tell=False` plans no notices (loading history); `retried` says that the events come out of quarantine, where refused ones
     stay. Raises Unavailable when the store cannot commit; then nothing of the group was accepted.
     """
-    batch = [(_corrects(store, read), raw) for raw, read in group if not isinstance(read, Rejection)]
     refused = [(raw, read) for raw, read in group if isinstance(read, Rejection)]
+    meant = {(rejection.source, rejection.id): what_supersedes(raw) for raw, rejection in refused}
+    batch = [(_corrects(store, read, meant), raw) for raw, read in group if not isinstance(read, Rejection)]
     try:
         effects = turn(store.register, batch, decided.settled, now)
         notices = plan(effects.changes, store.book, decided.settled.units, decided.policy, now) if tell else ()
@@ -111,12 +112,13 @@ def take(
     return Taken(tuple(answers), effects.changes, tuple(notices), effects.more_due)
 
 
-def _corrects(store: SqliteStore, event: Event) -> Event:
+def _corrects(store: SqliteStore, event: Event, refused: Mapping[tuple[str | None, str | None], str | None]) -> Event:
     """The event, correcting what it really corrects: where it replaces one in quarantine, what that one had meant to correct."""
     seen = {event.id}
     while event.supersedes and event.supersedes not in seen:
         seen.add(event.supersedes)
-        meant = store.quarantined_supersedes(event.source, event.supersedes)
+        ref = (event.source, event.supersedes)
+        meant = refused.get(ref) or store.quarantined_supersedes(*ref)
         if meant is None:
             break
         event = msgspec.structs.replace(event, supersedes=meant)

@@ -153,14 +153,14 @@ class SqliteStore:
         rows = [(to_us(q.received), q.source, q.id, q.reason, q.raw) for q in quarantined]
         self._many("INSERT INTO quarantine (received, source, id, reason, raw) VALUES (?, ?, ?, ?, ?)", rows)
         accepted = list(effects.receipts)
-        replaced = [(k.event.source, _supersedes(k.raw)) for k in effects.kept if k.event.supersedes]
+        replaced = [(k.event.source, what_supersedes(k.raw)) for k in effects.kept if k.event.supersedes]
         sql = "UPDATE quarantine SET state = ? WHERE source = ? AND id = ? AND state = 'open'"
         self._many(sql, [("accepted", *ref) for ref in accepted] + [("replaced", *ref) for ref in replaced])
 
     def quarantined_supersedes(self, source: str, id: str) -> str | None:
         """What a refused event had meant to correct, if it is in quarantine and that could be read."""
         sql = "SELECT raw FROM quarantine WHERE source = ? AND id = ? ORDER BY number DESC LIMIT 1"
-        return next((_supersedes(raw) for (raw,) in self.connection.execute(sql, (source, id))), None)
+        return next((what_supersedes(raw) for (raw,) in self.connection.execute(sql, (source, id))), None)
 
     def quarantined_events(self) -> list[tuple[bytes, datetime]]:
         """What lies open in quarantine, with when it was received."""
@@ -190,7 +190,7 @@ class SqliteStore:
         self.connection.executemany(sql, rows)
 
 
-def _supersedes(raw: bytes) -> str | None:
+def what_supersedes(raw: bytes) -> str | None:
     """What an event says that it corrects, however broken it is otherwise."""
     try:
         return msgspec.json.decode(raw, type=_Correction).supersedes
