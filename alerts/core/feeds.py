@@ -102,8 +102,13 @@ def complete_until(office: FeedOffice, state: FeedState) -> datetime:
 
 def silent_hours(state: FeedState, start: datetime, end: datetime) -> float:
     """How many hours of [start, end] lie in gaps of the feed. What follows the last receipt is not a gap yet."""
-    overlaps = (min(until, end) - max(since, start) for since, until in state.gaps)
-    return sum((span for span in overlaps if span > timedelta(0)), timedelta(0)) / timedelta(hours=1)
+    first = bisect_left(state.gaps, start, key=lambda gap: gap[1])
+    silent = timedelta(0)
+    for since, until in state.gaps[first:]:
+        if since >= end:
+            break
+        silent += min(until, end) - max(since, start)
+    return silent / timedelta(hours=1)
 
 
 def watermarks(feeds: FeedList, states: Mapping[str, FeedState]) -> dict[str, datetime]:
