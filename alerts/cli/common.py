@@ -40,13 +40,20 @@ def decided_by(rules: Path, units: Path | None = None) -> Decided:
     return decided
 
 
-def store_of(settings: Settings, decided: Decided) -> SqliteStore:
+def database_of(settings: Settings) -> Path:
+    """Where the database is, or that there is none and the end."""
+    if not settings.database.exists():
+        fail(UNUSABLE, f"there is no database at {settings.database}; start `lapor-dini serve` first")
+    return settings.database
+
+
+def store_of(database: Path, decided: Decided) -> SqliteStore:
     """The database, made if it is not there."""
     try:
-        settings.data.mkdir(parents=True, exist_ok=True)
-        return SqliteStore(settings.database, kept_event(lambda: decided))
+        database.parent.mkdir(parents=True, exist_ok=True)
+        return SqliteStore(database, kept_event(lambda: decided))
     except (SchemaError, apsw.Error, OSError) as error:
-        fail(UNUSABLE, f"{settings.database}: {error}")
+        fail(UNUSABLE, f"{database}: {error}")
 
 
 def readable(files: list[Path]) -> list[Path]:

@@ -9,8 +9,8 @@ import msgspec
 import typer
 from rich.table import Table
 
-from alerts.cli.common import JsonOption, decided_by, settings_in_force, store_of
-from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, json_line, out, progress
+from alerts.cli.common import JsonOption, database_of, decided_by, settings_in_force, store_of
+from alerts.cli.terminal import WRONG, err, json_line, out, progress
 from alerts.core.calendar import WIB
 from alerts.core.events.reasons import Rejection
 from alerts.core.letters import case_number
@@ -29,10 +29,9 @@ def alerts(
 ) -> None:
     """List the alerts that stand."""
     settings = settings_in_force()
-    if not settings.database.exists():
-        fail(UNUSABLE, f"there is no database at {settings.database}; start `lapor-dini serve` first")
+    database = database_of(settings)
     states = (*STANDING, "closed", "withdrawn", "expired") if ended else STANDING
-    rows = Pages(settings.database).alerts(AlertFilter(states=states, unit=unit, rule=rule), limit=sys.maxsize)
+    rows = Pages(database).alerts(AlertFilter(states=states, unit=unit, rule=rule), limit=sys.maxsize)
     table = Table("case", "rule", "subject", "item", "severity", "unit", "state", "due")
     prefix = decided_by(settings.rules).policy.case_prefix
     for row in rows:
@@ -54,7 +53,7 @@ def rebuild(
     """Fold all kept events again: prove the register, or write it anew (stop the service first)."""
     settings = settings_in_force()
     decided = decided_by(settings.rules)
-    store = store_of(settings, decided)
+    store = store_of(database_of(settings), decided)
     with progress("folding") as report:
         fresh, total = rebuilding.refold(store, decided, report)
     if check:
@@ -85,7 +84,7 @@ def doctor(as_json: JsonOption = False) -> None:
 
 def quarantine_list(as_json: JsonOption = False) -> None:
     """Events that were refused and are still open, with the reason."""
-    _, rows = Pages(settings_in_force().database).refused(limit=sys.maxsize)
+    _, rows = Pages(database_of(settings_in_force())).refused(limit=sys.maxsize)
     for row in rows:
         if as_json:
             json_line(**msgspec.structs.asdict(row))
@@ -98,7 +97,7 @@ def quarantine_retry() -> None:
     """Try the open ones again, after an update or a change of areas (stop the service first)."""
     settings = settings_in_force()
     decided = decided_by(settings.rules)
-    store = store_of(settings, decided)
+    store = store_of(database_of(settings), decided)
     tried = store.quarantined_events()
     accepted = 0
     for raw, received in tried:

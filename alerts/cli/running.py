@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Annotated
 
@@ -18,7 +19,7 @@ from alerts.runtime.publish import Unreachable
 from alerts.runtime.publish import publish as publish_events
 from alerts.runtime.recorded import load as load_events
 from alerts.runtime.recorded import read_lines, read_recorded
-from alerts.runtime.service import Service
+from alerts.runtime.service import RegisterError, Service
 from alerts.store.database import SchemaError
 from alerts.store.pages import Pages
 from alerts.web.app import RulesState, create_app
@@ -55,10 +56,22 @@ async def _until_stopped(server: uvicorn.Server, service: Service) -> None:
     for task in pending:
         task.cancel()
     await asyncio.gather(*pending, return_exceptions=True)
+    for task in done:
+        if not task.cancelled() and isinstance(group := task.exception(), BaseExceptionGroup):
+            for error in _leaves(group, RegisterError):
+                fail(NO_SERVICE, f"the service cannot go on: {error}")
     if not server.started:
         fail(NO_SERVICE, "the page could not be opened; is the port in use? Set LAPOR_PORT")
     for task in done:
         task.result()
+
+
+def _leaves(group: BaseExceptionGroup[BaseException], kind: type[BaseException]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error, kind)
+        elif isinstance(error, kind):
+            yield error
 
 
 def _rules_state(service: Service) -> RulesState:
@@ -108,18 +121,25 @@ def load(
         typer.Option(help="Tell officers of what changed in the last DAYS; of older changes nobody is told.", min=0),
     ] = 0,
 ) -> None:
-    """Load recorded history into an empty database, judged as if the service had been running."""
+    """Load recorded history into a new database, judged as if the service had been running."""
     settings = settings_in_force()
     decided = decided_by(settings.rules)
-    store = store_of(settings, decided)
-    if next(iter(store.connection.execute("SELECT 1 FROM events LIMIT 1")), None):
-        fail(UNUSABLE, f"{settings.database} has events already; history is loaded into an empty database")
+    if settings.database.exists():  # a service may hold it, and would go on writing to a file that was replaced
+        fail(
+            UNUSABLE, f"{settings.database} has events already, or may be in use; history is loaded into a new database"
+        )
+    part = settings.database.with_name(f"{settings.database.name}.part")
+    for leftover in settings.data.glob(f"{part.name}*"):  # of a load that was interrupted
+        leftover.unlink()
     events = read_recorded(
         readable(files), decided, lambda place, rejection: err.print(f"{place}: {rejection}", markup=False)
     )
+    store = store_of(part, decided)
     now = clock.now()
     with progress("loading") as report:
         load_events(store, decided, events, now - timedelta(days=tell_last), now, report)
     store.judge_again((), now, decided.fingerprint)
+    store.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
     store.close()
+    part.rename(settings.database)
     err.print(f"loaded {len(events)} events")

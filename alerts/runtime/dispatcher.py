@@ -8,9 +8,12 @@ identity and bytes and marked `maybe_twice`, unless the carrier can be asked wha
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import contextlib
+import logging
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+import apsw
 import msgspec
 
 from alerts.channels import Channel, Never, Outcome, Sent, TryLater, Unknown
@@ -22,7 +25,10 @@ from alerts.core.rules import Severity, Text
 from alerts.runtime.settle import Decided
 from alerts.store.book import AlertRow, Handoff, SqliteBook
 
-AT_ONCE = 8  # hand-offs under way together
+AT_ONCE = 8  # hand-offs of one channel under way together
+ASKED_FOR = timedelta(hours=72)  # a carrier that can be asked is asked this long what became of what it took
+
+log = logging.getLogger("lapor-dini")
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -33,7 +39,8 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 class Dispatcher:
-    """One round at a time. `lock` guards the store, which turns use too; it is never held while a carrier is spoken to."""
+    """One round of a channel at a time. `lock` guards the store, which turns use too; it is never held while a carrier is spoken
+    to. An outcome that the store cannot take is kept here and written down before anything else is handed over."""
 
     def __init__(
         self,
@@ -45,27 +52,71 @@ class Dispatcher:
     ) -> None:
         self._book, self._lock, self._carriers = book, lock, carriers
         self._templates, self._sender = templates, sender
+        self._outcomes: dict[str, tuple[Handoff, Outcome]] = {}  # known, and not written down yet
 
     async def recover(self, now: datetime) -> None:
         """After a start: settle what was being handed over when the process ended."""
         for id, channel in self._book.in_doubt():
-            carrier = self._carriers.get(channel)
-            outcome = await carrier.status(id) if carrier is not None and hasattr(carrier, "status") else None
+            outcome = await self._status(id, channel)
             async with self._lock:
                 if isinstance(outcome, Sent):
                     self._book.sent(id, outcome.reference)
                 else:
                     self._book.again(id, now, "the process ended inside the hand-off", in_doubt=True)
 
-    async def round(self, decided: Decided, now: datetime) -> int:
-        """Hand over the notices that are due, at most `AT_ONCE`; how many there were."""
+    async def round(self, decided: Decided, now: datetime, channel: str | None = None) -> int:
+        """Hand over the notices (of one channel) that are due, at most `AT_ONCE`; how many there were.
+
+        Raises apsw.Error when the store cannot record it; what is known then is written down by the next round.
+        """
         async with self._lock:
-            due = self._book.due(now, AT_ONCE)
-            ready = [
-                (handoff, payload) for handoff in due if (payload := self._begin(handoff, decided, now)) is not None
-            ]
+            self._write_outcomes(decided.policy, now)
+            due = self._book.due(now, AT_ONCE, channel)
+            ready = self._begin_all(due, decided, now)
         await asyncio.gather(*(self._hand_over(handoff, payload, decided.policy, now) for handoff, payload in ready))
+        async with self._lock:
+            self._write_outcomes(decided.policy, now)  # those that could not be written at once
         return len(due)
+
+    async def next_due(self, channel: str) -> datetime | None:
+        """When the next notice of the channel is to be handed over."""
+        async with self._lock:
+            return self._book.next_due(channel)
+
+    async def ask(self, policy: Policy, now: datetime) -> None:
+        """Ask what became of notices that carriers took: what they gave up is offered again or has failed."""
+        async with self._lock:
+            asked = self._book.to_ask(now)
+        for handoff in asked:
+            outcome = await self._status(handoff.notice.id, handoff.notice.channel)
+            async with self._lock:
+                if isinstance(outcome, Sent):
+                    self._book.sent(handoff.notice.id, outcome.reference)
+                elif isinstance(outcome, TryLater | Never):
+                    self._settle(handoff, outcome, policy, now)
+
+    async def _status(self, id: str, channel: str) -> Outcome | None:
+        """What the carrier says of an earlier hand-off; None where it cannot be asked."""
+        carrier = self._carriers.get(channel)
+        if carrier is None or not hasattr(carrier, "status"):
+            return None
+        outcome: Outcome | None = await carrier.status(id)
+        return outcome
+
+    def _begin_all(self, due: Sequence[Handoff], decided: Decided, now: datetime) -> list[tuple[Handoff, bytes]]:
+        """Those that are ready to be handed over. When the store fails in between, they are the ones begun before: nobody else
+        would hand them over."""
+        ready: list[tuple[Handoff, bytes]] = []
+        try:
+            for handoff in due:
+                payload = self._begin(handoff, decided, now)
+                if payload is not None:
+                    ready.append((handoff, payload))
+        except apsw.Error as error:
+            if not ready:
+                raise
+            log.error("the store cannot record hand-offs: %s", error)
+        return ready
 
     def _begin(self, handoff: Handoff, decided: Decided, now: datetime) -> bytes | None:
         """Word the notice if that has not been done, and commit that it is being handed over. A notice that cannot be worded at
@@ -94,14 +145,21 @@ class Dispatcher:
                 outcome = await carrier.send(notice.address, notice.id, payload)
             except Exception as error:  # a carrier that breaks its promise costs no notice
                 outcome = Unknown(f"{type(error).__name__}: {error}")
+        self._outcomes[notice.id] = (handoff, outcome)
         async with self._lock:
+            with contextlib.suppress(apsw.Error):  # the round tries once more, then says so
+                self._write_outcomes(policy, now)
+
+    def _write_outcomes(self, policy: Policy, now: datetime) -> None:
+        for id, (handoff, outcome) in list(self._outcomes.items()):
             self._settle(handoff, outcome, policy, now)
+            del self._outcomes[id]
 
     def _settle(self, handoff: Handoff, outcome: Outcome, policy: Policy, now: datetime) -> None:
-        id = handoff.notice.id
+        id, carrier = handoff.notice.id, self._carriers.get(handoff.notice.channel)
         match outcome:
             case Sent(reference):
-                self._book.sent(id, reference)
+                self._book.sent(id, reference, now + ASKED_FOR if hasattr(carrier, "status") else None)
             case Never(why):
                 self._book.failed(id, why)
             case TryLater(why) | Unknown(why):

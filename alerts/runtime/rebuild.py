@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from alerts.core.memory import MemoryRegister
 from alerts.core.ports import AlertRef, Saved
-from alerts.core.register.subject import AnySubject, decode, encode
+from alerts.core.register.subject import AnySubject, Standing, decode, encode
+from alerts.core.rules import Severity
 from alerts.core.turn import turn
 from alerts.runtime.intake import kept_event
 from alerts.runtime.recorded import Progress
@@ -56,7 +58,11 @@ def differences(store: SqliteStore, fresh: MemoryRegister) -> Iterator[Differenc
     """Where the stored register and its standing alerts differ from a refold. Empty is the proof."""
     stored = {}
     for kind, key, entry in store.connection.execute("SELECT kind, key, entry FROM subjects"):
-        subject = decode(kind, entry)
+        try:
+            subject = decode(kind, entry)
+        except msgspec.DecodeError as error:
+            yield Difference(key, f"its entry cannot be read ({error}); run lapor-dini rebuild")
+            continue
         if subject.key != key:
             yield Difference(key, f"the row is filed under another key than its entry, {subject.key}")
         stored[key] = subject
@@ -108,13 +114,17 @@ def _alerts(store: SqliteStore, stored: dict[str, AnySubject]) -> Iterator[Diffe
 def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
     """Replace the register by the refold; alerts that stand keep what was known of them, and all is due to be judged.
 
-    Returns how many subjects were written.
+    Returns how many subjects were written. Entries that cannot be read are no obstacle.
     """
     connection = store.connection
     with transaction(connection):
-        standing = {}
+        standing = {saved.subject.key: saved.subject.standing for saved in fresh.stored.values()}
+        standing = _known_to_stand(store, standing)
         for kind, key, entry in connection.execute("SELECT kind, key, entry FROM subjects"):
-            standing[key] = decode(kind, entry).standing
+            with contextlib.suppress(msgspec.DecodeError):
+                subject = decode(kind, entry)
+                if subject.key == key:  # else it is somebody else's entry
+                    standing[key] = subject.standing
         for table in ("subjects", "identifiers", "links", "waiting"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own table names
         now = to_us(store.register.last_turn() or from_us(0))
@@ -126,3 +136,20 @@ def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
                 connection.execute("INSERT INTO links VALUES (?, ?)", (key, id))
         connection.executemany("INSERT INTO identifiers VALUES (?, ?)", sorted(fresh.identifiers.items()))
     return len(fresh.stored)
+
+
+def _known_to_stand(store: SqliteStore, folded: Mapping[str, Sequence[Standing]]) -> dict[str, tuple[Standing, ...]]:
+    """What stands by the table of alerts, for subjects whose entry is lost: as the refold has it, else with what the table knows,
+    so that the next turn raises nothing twice and withdraws what no longer holds."""
+    known = {s.alert: s for standings in folded.values() for s in standings}
+    sql = (
+        "SELECT id, subject, rule, item, severity, unit, due, raised_at, shadow FROM alerts"
+        " WHERE state IN ('raised', 'acknowledged') ORDER BY number"
+    )
+    found: dict[str, tuple[Standing, ...]] = {}
+    for id, subject, rule, item, severity, unit, due, raised_at, shadow in store.connection.execute(sql):
+        s = known.get(id) or Standing(
+            rule, item, 0, id, "", 0, Severity(severity), unit, from_us(due), from_us(raised_at), bool(shadow)
+        )
+        found[subject] = (*found.get(subject, ()), s)
+    return found

@@ -3,7 +3,7 @@
     accept() -> queue -> [group of events] -> take(): one transaction -> answers
     clock    -> next_change reached        -> take() of no events
     files    -> edited                     -> settle again; subjects concerned are due now
-    outbox   -> notice due                 -> dispatcher
+    outbox   -> notice due                 -> dispatcher, one loop per channel: a slow relay does not hold SMS
 
 One lock stands before the store. Work on it runs in a thread, so that the loop goes on answering. Any failure to commit is
 answered as "not accepted, try again" and the service goes on; nothing is kept in memory that a crash could lose.
@@ -15,10 +15,11 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import apsw
+import msgspec
 
 from alerts.channels.render import Templates
 from alerts.core.ports import Answer, Unavailable
@@ -27,16 +28,22 @@ from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
 from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, files_fingerprint, kinds_to_judge_again, read_decisions
+from alerts.store.database import from_us
 from alerts.store.sqlite import SqliteStore
 
 GROUP_MAX = 1000  # events that wait are committed together, up to this many beyond one batch
 LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
 WATCH_EVERY_S = 2.0
 STORE_RETRY_S = 5.0
+ASK_EVERY_S = 180.0  # carriers that can be asked what became of notices
 
 log = logging.getLogger("lapor-dini")
 
 Waiting = tuple[Sequence[bytes], asyncio.Future[list[Answer]]]
+
+
+class RegisterError(Exception):
+    """The register holds an entry that this version cannot read; the message says what to do."""
 
 
 class Service:
@@ -48,13 +55,16 @@ class Service:
         self._settings = settings
         settings.data.mkdir(parents=True, exist_ok=True)
         self._store = SqliteStore(settings.database, kept_event(lambda: self.decided))
+        self._now = self._store.register.last_turn() or from_us(0)  # of turns; a clock set back takes nothing back
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(maxsize=10_000)
         self._lock = asyncio.Lock()
         self._turning = threading.Lock()
-        self._work, self._mail = asyncio.Event(), asyncio.Event()
+        carriers = channels(settings)
+        self._work, self._mail = asyncio.Event(), asyncio.Event()  # `_mail` is set once, then there is a new one
+        self._channels = tuple(carriers)
         templates = Templates([settings.templates])
         sender = Sender(settings.mail_from, settings.mail_domain)
-        self._dispatcher = Dispatcher(self._store.book, self._lock, channels(settings), templates, sender)
+        self._dispatcher = Dispatcher(self._store.book, self._lock, carriers, templates, sender)
         if self._store.get("decisions") != decided.fingerprint:
             self._store.judge_again(kinds_to_judge_again(None, decided.settled), clock.now(), decided.fingerprint)
 
@@ -73,12 +83,11 @@ class Service:
         return check(raws, clock.now(), self.decided)
 
     async def run(self) -> None:
-        """Serve until cancelled."""
-        await self._dispatcher.recover(clock.now())
+        """Serve until cancelled. Raises RegisterError in an exception group."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._turns())
-                tasks.create_task(self._dispatch())
+                tasks.create_task(self._notices())
                 tasks.create_task(self._watch())
         finally:
             with self._turning:  # a turn in its thread goes on to its end when its task is cancelled
@@ -106,15 +115,19 @@ class Service:
                 if not future.done():
                     future.set_result(answered)
             if taken.notices:
-                self._mail.set()
+                self._wake_dispatch()
             if wait_s > 0 and self._queue.empty():
                 await _wait(self._work, wait_s)
 
     def _turn(self, raws: Sequence[bytes]) -> tuple[Taken, float]:
         """One turn, and how long until the next one is needed if nothing comes."""
         with self._turning:
-            now, decided = clock.now(), self.decided
-            taken = take_safely(self._store, decided, [(raw, read_event(raw, now, decided)) for raw in raws], now)
+            decided = self.decided
+            now = self._now = max(clock.now(), self._now)
+            try:
+                taken = take_safely(self._store, decided, [(raw, read_event(raw, now, decided)) for raw in raws], now)
+            except msgspec.DecodeError as error:
+                raise RegisterError(f"the register cannot be read ({error}); run lapor-dini rebuild") from error
             if taken.more_due:
                 return taken, 0.0
             due = self._store.register.next_due()
@@ -130,19 +143,47 @@ class Service:
 
     # Notices ------------------------------------------------------------------------------------------------------------
 
-    async def _dispatch(self) -> None:
+    async def _notices(self) -> None:
         while True:
             try:
-                handed = await self._dispatcher.round(self.decided, clock.now())
+                await self._dispatcher.recover(clock.now())
+                break
+            except apsw.Error as error:
+                log.error("the store cannot record what became of hand-offs: %s", error)
+                await asyncio.sleep(STORE_RETRY_S)
+        async with asyncio.TaskGroup() as tasks:
+            for channel in self._channels:
+                tasks.create_task(self._dispatch(channel))
+            tasks.create_task(self._ask())
+
+    async def _dispatch(self, channel: str) -> None:
+        while True:
+            mail = self._mail
+            try:
+                handed = await self._dispatcher.round(self.decided, clock.now(), channel)
                 if handed:
                     continue
-                due = self._store.book.next_due()
+                due = await self._dispatcher.next_due(channel)
                 wait = (due - clock.now()) if due else timedelta(seconds=LONGEST_WAIT_S)
                 wait_s = min(max(wait.total_seconds(), 0.05), LONGEST_WAIT_S)
             except apsw.Error as error:
                 log.error("the store cannot record hand-offs: %s", error)
                 wait_s = STORE_RETRY_S
-            await _wait(self._mail, wait_s)
+            await _wait(mail, wait_s)
+
+    async def _ask(self) -> None:
+        while True:
+            await asyncio.sleep(ASK_EVERY_S)
+            try:
+                await self._dispatcher.ask(self.decided.policy, clock.now())
+            except apsw.Error as error:
+                log.error("the store cannot record what became of notices: %s", error)
+            self._wake_dispatch()
+
+    def _wake_dispatch(self) -> None:
+        """Every channel looks again, also one that is inside a round."""
+        self._mail.set()
+        self._mail = asyncio.Event()
 
     # Files --------------------------------------------------------------------------------------------------------------
 
@@ -153,8 +194,11 @@ class Service:
             fingerprint = await asyncio.to_thread(files_fingerprint, self._settings.rules)
             if fingerprint == seen:
                 continue
-            seen = fingerprint
-            await self._settle_again(clock.now())
+            try:
+                await self._settle_again(clock.now())
+                seen = fingerprint
+            except apsw.Error as error:
+                log.error("the edited rules are not in force yet, the store cannot take them over: %s", error)
 
     async def _settle_again(self, now: datetime) -> None:
         decided, problems, _ = await asyncio.to_thread(read_decisions, self._settings.rules, now, clock.today())
@@ -164,10 +208,14 @@ class Service:
             return
         kinds = kinds_to_judge_again(self.decided.settled, decided.settled)
         async with self._lock:
-            self._store.judge_again(kinds, now, decided.fingerprint)
-            self.decided = decided
+            await asyncio.to_thread(self._take_over, decided, kinds, now)
         log.warning("rule set %s is in force", decided.settled.rules.generation)
         self._work.set()
+
+    def _take_over(self, decided: Decided, kinds: Iterable[str], now: datetime) -> None:
+        with self._turning:
+            self._store.judge_again(kinds, now, decided.fingerprint)
+            self.decided = decided
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

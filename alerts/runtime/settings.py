@@ -6,6 +6,8 @@ Secrets come from the environment or from files (`…_FILE`), never from the rep
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ import msgspec
 
 import alerts
 from alerts.channels import Channel
-from alerts.channels.email import EmailChannel
+from alerts.channels.email import EmailChannel, compose
 from alerts.channels.gammu import GammuSmsd
 from alerts.channels.mailbox import Mailbox
 from alerts.channels.sms import Form, HttpGateway
+from alerts.core.letters import Message
 
 
 class SettingsError(Exception):
@@ -39,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mail_from: str
     sms_url: str  # empty, with no gammu_database: SMS go to the local mailbox
     sms_fields: dict[str, str]
-    sms_success: str
+    sms_success: str  # what only a good answer holds; nobody can guess it, so there is no default
     sms_secrets: dict[str, str]
     gammu_database: str
 
@@ -53,7 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def mail_domain(self) -> str:
-        return self.mail_from.rpartition("@")[2].rstrip(">")
+        return parseaddr(self.mail_from)[1].rpartition("@")[2]
 
 
 def shipped(name: str) -> Path:
@@ -86,10 +89,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         smtp_starttls=read("SMTP_STARTTLS", "required", _starttls),
         smtp_user=read("SMTP_USER", ""),
         smtp_password=read("SMTP_PASSWORD_FILE", environment.get("LAPOR_SMTP_PASSWORD", ""), _secret),
-        mail_from=read("MAIL_FROM", "Lapor Dini <lapor-dini@lapor-dini.example>"),
+        mail_from=read("MAIL_FROM", "Lapor Dini <lapor-dini@lapor-dini.example>", _sender),
         sms_url=read("SMS_URL", ""),
         sms_fields=read("SMS_FIELDS", {"to": "{to}", "message": "{text}", "reference": "{reference}"}, _json_object),
-        sms_success=read("SMS_SUCCESS", "."),
+        sms_success=read("SMS_SUCCESS", ""),
         sms_secrets=read("SMS_SECRETS_FILE", {}, lambda path: _json_object(_secret(path))),
         gammu_database=read("GAMMU_DATABASE", ""),
     )
@@ -118,6 +121,8 @@ def channels(settings: Settings) -> dict[str, Channel]:
         )
     sms: Channel = Mailbox(settings.mailbox, "sms")
     if settings.sms_url:
+        if not settings.sms_success:
+            raise ValueError("LAPOR_SMS_SUCCESS: write a pattern that fits only the gateway's good answers")
         form = Form(settings.sms_url, settings.sms_fields, settings.sms_success)
         sms = HttpGateway(form, secrets=settings.sms_secrets)
     elif settings.gammu_database:
@@ -156,6 +161,16 @@ def _port(text: str) -> int:
 def _starttls(text: str) -> str:
     if text not in ("required", "never"):
         raise ValueError(f"{text!r}: write required, or never for a relay on this machine")
+    return text
+
+
+def _sender(text: str) -> str:
+    """Checked by wording a mail with it: a sender that is none would cost every mail later."""
+    trial = Message(notice="uji", channel="email", address="uji@lapor-dini.example", subject="uji", text="uji")
+    try:
+        compose(trial, text, "lapor-dini.example", datetime(2026, 1, 1, tzinfo=UTC))
+    except (ValueError, LookupError):
+        raise ValueError(f"{text!r} is not one e-mail address; write Name <name@domain>") from None
     return text
 
 

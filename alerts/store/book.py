@@ -18,6 +18,7 @@ from alerts.core.rules import Severity
 from alerts.store.database import from_us, to_us, transaction
 
 _NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason"
+_OF_CHANNEL = " AND channel = ?"
 
 
 class Handoff(msgspec.Struct, frozen=True):
@@ -103,13 +104,18 @@ class SqliteBook:
 
     # For the dispatcher -------------------------------------------------------------------------------------------------
 
-    def due(self, now: datetime, limit: int) -> Sequence[Handoff]:
-        """Planned notices whose time has come, oldest first."""
-        sql = (
-            f"SELECT {_NOTICE}, attempts, maybe_twice, payload, subject, problem, handed_at FROM notices"  # noqa: S608 - our own column names
-            " WHERE state = 'planned' AND send_after <= ? ORDER BY send_after, id LIMIT ?"
-        )
-        rows = list(self._rows(sql, to_us(now), limit))
+    def due(self, now: datetime, limit: int, channel: str | None = None) -> Sequence[Handoff]:
+        """Planned notices (of one channel) whose time has come, oldest first."""
+        where = f"state = 'planned' AND send_after <= ?{_OF_CHANNEL if channel else ''} ORDER BY send_after, id LIMIT ?"
+        return self._handoffs(where, to_us(now), *([channel] if channel else []), limit)
+
+    def to_ask(self, now: datetime) -> Sequence[Handoff]:
+        """Notices that a carrier took and may still give up, so that it is to be asked about them."""
+        return self._handoffs("state = 'sent' AND ask_until > ? ORDER BY ask_until, id", to_us(now))
+
+    def _handoffs(self, where: str, *values: Any) -> Sequence[Handoff]:
+        columns = f"{_NOTICE}, attempts, maybe_twice, payload, subject, problem, handed_at"
+        rows = list(self._rows(f"SELECT {columns} FROM notices WHERE {where}", *values))  # noqa: S608 - our own words
         lines = self._lines([row[0] for row in rows])
         return [
             Handoff(_notice(row, lines), attempts, bool(twice), payload, subject, problem, from_us(at) if at else None)
@@ -117,9 +123,10 @@ class SqliteBook:
             for attempts, twice, payload, subject, problem, at in (row[12:],)
         ]
 
-    def next_due(self) -> datetime | None:
-        """When the next planned notice is to be sent."""
-        ((value,),) = self._rows("SELECT min(send_after) FROM notices WHERE state = 'planned'")
+    def next_due(self, channel: str | None = None) -> datetime | None:
+        """When the next planned notice (of one channel) is to be sent."""
+        sql = f"SELECT min(send_after) FROM notices WHERE state = 'planned'{_OF_CHANNEL if channel else ''}"  # noqa: S608
+        ((value,),) = self._rows(sql, *([channel] if channel else []))
         return None if value is None else from_us(value)
 
     def begin(self, id: str, now: datetime, payload: bytes, subject: str, problem: str) -> None:
@@ -131,9 +138,10 @@ class SqliteBook:
                 (payload, subject, problem, to_us(now), id),
             )
 
-    def sent(self, id: str, reference: str) -> None:
-        """The carrier took it."""
-        self._settle("UPDATE notices SET state = 'sent', reference = ?, reason = '' WHERE id = ?", (reference, id))
+    def sent(self, id: str, reference: str, ask_until: datetime | None = None) -> None:
+        """The carrier took it; until `ask_until` it may still say that it gave up."""
+        sql = "UPDATE notices SET state = 'sent', reference = ?, reason = '', ask_until = ? WHERE id = ?"
+        self._settle(sql, (reference, to_us(ask_until) if ask_until else None, id))
 
     def failed(self, id: str, reason: str) -> None:
         """It will never be taken."""

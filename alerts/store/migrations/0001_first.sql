@@ -110,9 +110,11 @@ CREATE TABLE notices (
     subject     TEXT NOT NULL DEFAULT '',
     problem     TEXT NOT NULL DEFAULT '',    -- why a fallback template was used
     reference   TEXT NOT NULL DEFAULT '',    -- what the carrier called it
-    handed_at   INTEGER
+    handed_at   INTEGER,
+    ask_until   INTEGER                      -- the carrier may still say that it gave up; NULL when it is settled
 ) STRICT;
-CREATE INDEX notices_due ON notices (send_after) WHERE state IN ('planned', 'sending');
+CREATE INDEX notices_due ON notices (channel, send_after) WHERE state = 'planned';
+CREATE INDEX notices_asked ON notices (ask_until) WHERE ask_until IS NOT NULL;
 CREATE INDEX notices_officer ON notices (officer, channel, send_after);
 
 CREATE TABLE notice_lines (
