@@ -82,6 +82,7 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
     try:
         connection = connect(settings.database, readonly=True)
         ((sound,),) = connection.execute("PRAGMA quick_check(1)")
+        counts = dict(connection.execute("SELECT name, value FROM counters"))
     except (apsw.Error, SchemaError) as error:
         yield Finding("wrong", f"the database cannot be read: {error}", "restore the last backup")
         return
@@ -90,7 +91,6 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         f"database check: {sound}",
         "" if sound == "ok" else "restore the last backup",
     )
-    counts = dict(connection.execute("SELECT name, value FROM counters"))
     right = counts["received"] == counts["accepted"] + counts["duplicate"] + counts["quarantined"]
     text = "received {received} = accepted {accepted} + duplicate {duplicate} + quarantined {quarantined}".format(
         **counts

@@ -97,12 +97,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         gammu_database=read("GAMMU_DATABASE", ""),
     )
     mistakes += (
-        f"{name}: unknown setting" for name in sorted(environment) if name.startswith("LAPOR_") and not _known(name)
+        f"{name}: unknown setting" for name in sorted(environment) if name.startswith("LAPOR_") and name not in _NAMES
     )
     if settings.sms_url and settings.gammu_database:
         mistakes.append("LAPOR_SMS_URL and LAPOR_GAMMU_DATABASE: both are set; write one of them")
-    if not mistakes:
-        mistakes += _unusable_channels(settings)
+    mistakes += _unusable_channels(settings)
     if mistakes:
         raise SettingsError("\n".join(mistakes))
     return settings
@@ -138,11 +137,8 @@ def _unusable_channels(settings: Settings) -> list[str]:
     return []
 
 
-_OTHER_NAMES = {"LAPOR_SMTP_PASSWORD", "LAPOR_SMTP_PASSWORD_FILE", "LAPOR_SMS_SECRETS_FILE", "LAPOR_URL"}
-
-
-def _known(name: str) -> bool:
-    return name in _OTHER_NAMES or name.removeprefix("LAPOR_").lower() in Settings.__struct_fields__
+_NAMES = {f"LAPOR_{name.upper()}" for name in Settings.__struct_fields__ if name != "sms_secrets"}
+_NAMES |= {"LAPOR_SMTP_PASSWORD_FILE", "LAPOR_SMS_SECRETS_FILE", "LAPOR_URL"}
 
 
 def _folder(text: str) -> Path:

@@ -19,6 +19,12 @@ from alerts.store.database import from_us, to_us, transaction
 
 _NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason"
 _OF_CHANNEL = " AND channel = ?"
+# A ralat waits for the alert that it corrects, where that is still being offered: the last word must be the right one.
+_IN_ORDER = (
+    "(kind <> 'ralat' OR NOT EXISTS (SELECT 1 FROM notice_lines mine JOIN notice_lines theirs ON theirs.alert = mine.alert"
+    " JOIN notices first ON first.id = theirs.notice WHERE mine.notice = notices.id AND first.kind = 'alert'"
+    " AND first.state IN ('planned', 'sending') AND first.officer = notices.officer AND first.channel = notices.channel))"
+)
 
 
 class Handoff(msgspec.Struct, frozen=True):
@@ -106,7 +112,8 @@ class SqliteBook:
 
     def due(self, now: datetime, limit: int, channel: str | None = None) -> Sequence[Handoff]:
         """Planned notices (of one channel) whose time has come, oldest first."""
-        where = f"state = 'planned' AND send_after <= ?{_OF_CHANNEL if channel else ''} ORDER BY send_after, id LIMIT ?"
+        of_channel = _OF_CHANNEL if channel else ""
+        where = f"state = 'planned' AND send_after <= ? AND {_IN_ORDER}{of_channel} ORDER BY send_after, id LIMIT ?"
         return self._handoffs(where, to_us(now), *([channel] if channel else []), limit)
 
     def to_ask(self, now: datetime) -> Sequence[Handoff]:
@@ -125,7 +132,8 @@ class SqliteBook:
 
     def next_due(self, channel: str | None = None) -> datetime | None:
         """When the next planned notice (of one channel) is to be sent."""
-        sql = f"SELECT min(send_after) FROM notices WHERE state = 'planned'{_OF_CHANNEL if channel else ''}"  # noqa: S608
+        of_channel = _OF_CHANNEL if channel else ""
+        sql = f"SELECT min(send_after) FROM notices WHERE state = 'planned' AND {_IN_ORDER}{of_channel}"  # noqa: S608
         ((value,),) = self._rows(sql, *([channel] if channel else []))
         return None if value is None else from_us(value)
 

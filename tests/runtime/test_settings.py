@@ -98,7 +98,7 @@ def test_carriers_that_cannot_be_used_as_set_are_refused_at_the_start(settings: 
     ("settings", "channel", "carrier"),
     [
         ({"SMTP_HOST": "relay.example"}, "email", EmailChannel),
-        ({"SMS_URL": "https://sms.example/send"}, "sms", HttpGateway),
+        ({"SMS_URL": "https://sms.example/send", "SMS_SUCCESS": "ok"}, "sms", HttpGateway),
         ({"GAMMU_DATABASE": "smsd.sqlite"}, "sms", GammuSmsd),
     ],
 )
