@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ import typer
 from alerts.cli.terminal import UNUSABLE, fail
 from alerts.runtime import clock
 from alerts.runtime.intake import kept_event
+from alerts.runtime.lock import InUse, held
 from alerts.runtime.settings import Settings, SettingsError, read_settings
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.database import SchemaError
@@ -54,6 +57,16 @@ def store_of(database: Path, decided: Decided) -> SqliteStore:
         return SqliteStore(database, kept_event(lambda: decided))
     except (SchemaError, apsw.Error, OSError) as error:
         fail(UNUSABLE, f"{database}: {error}")
+
+
+@contextmanager
+def alone(settings: Settings, code: int = UNUSABLE) -> Iterator[None]:
+    """While no other process writes the data folder; else the end."""
+    try:
+        with held(settings.data):
+            yield
+    except InUse as error:
+        fail(code, str(error))
 
 
 def readable(files: list[Path]) -> list[Path]:

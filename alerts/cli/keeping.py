@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
-from alerts.cli.common import JsonOption, database_of, decided_by, settings_in_force, store_of
+from alerts.cli.common import JsonOption, alone, database_of, decided_by, settings_in_force, store_of
 from alerts.cli.terminal import WRONG, err, json_line, out, progress
 from alerts.core.calendar import WIB
 from alerts.core.events.reasons import Rejection
@@ -18,7 +19,9 @@ from alerts.runtime import clock
 from alerts.runtime import rebuild as rebuilding
 from alerts.runtime.doctor import examine
 from alerts.runtime.intake import read_event, take
+from alerts.runtime.settle import Decided
 from alerts.store.pages import STANDING, AlertFilter, Pages
+from alerts.store.sqlite import SqliteStore
 
 
 def alerts(
@@ -32,15 +35,17 @@ def alerts(
     database = database_of(settings)
     states = (*STANDING, "closed", "withdrawn", "expired") if ended else STANDING
     rows = Pages(database).alerts(AlertFilter(states=states, unit=unit, rule=rule), limit=sys.maxsize)
-    table = Table("case", "rule", "subject", "item", "severity", "unit", "state", "due")
+    table = Table(
+        Column("case", no_wrap=True), "rule", "severity", "unit", "state", Column("due", no_wrap=True), box=None
+    )
     prefix = decided_by(settings.rules).policy.case_prefix
     for row in rows:
         case = case_number(prefix, row.raised_at, row.number)
         if as_json:
             json_line(case=case, **msgspec.structs.asdict(row))
         else:
-            due = f"{row.due.astimezone(WIB):%Y-%m-%d %H:%M}"
-            table.add_row(case, row.rule, row.subject, row.item, row.severity.name, row.unit, row.state, due)
+            due = f"{row.due.astimezone(WIB):%Y-%m-%d}"
+            table.add_row(case, row.rule, row.severity.name, row.unit, row.state, due)
     if not as_json:
         out.print(table if rows else "no alerts stand")
 
@@ -53,7 +58,12 @@ def rebuild(
     """Fold all kept events again: prove the register, or write it anew (stop the service first)."""
     settings = settings_in_force()
     decided = decided_by(settings.rules)
-    store = store_of(database_of(settings), decided)
+    database = database_of(settings)
+    with nullcontext() if check else alone(settings):
+        _rebuild(store_of(database, decided), decided, check)
+
+
+def _rebuild(store: SqliteStore, decided: Decided, check: bool) -> None:
     with progress("folding") as report:
         fresh, total = rebuilding.refold(store, decided, report)
     if check:
@@ -97,12 +107,14 @@ def quarantine_retry() -> None:
     """Try the open ones again, after an update or a change of areas (stop the service first)."""
     settings = settings_in_force()
     decided = decided_by(settings.rules)
-    store = store_of(database_of(settings), decided)
-    tried = store.quarantined_events()
-    accepted = 0
-    for raw, received in tried:
-        read = read_event(raw, received, decided)
-        if not isinstance(read, Rejection):
-            taken = take(store, decided, [(raw, read)], clock.now(), retried=True)
-            accepted += taken.answers[0].status != "quarantined"
+    database = database_of(settings)
+    with alone(settings):
+        store = store_of(database, decided)
+        tried = store.quarantined_events()
+        accepted = 0
+        for raw, received in tried:
+            read = read_event(raw, received, decided)
+            if not isinstance(read, Rejection):
+                taken = take(store, decided, [(raw, read)], clock.now(), retried=True)
+                accepted += taken.answers[0].status != "quarantined"
     err.print(f"{len(tried)} tried again, {accepted} accepted")

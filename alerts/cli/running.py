@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
 import apsw
+import msgspec
 import typer
 import uvicorn
 
-from alerts.cli.common import Files, JsonOption, decided_by, readable, settings_in_force, store_of
+from alerts.cli.common import Files, JsonOption, alone, decided_by, readable, settings_in_force, store_of
 from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, err, fail, json_line, progress
 from alerts.runtime import clock
 from alerts.runtime.publish import Unreachable
@@ -20,6 +23,8 @@ from alerts.runtime.publish import publish as publish_events
 from alerts.runtime.recorded import load as load_events
 from alerts.runtime.recorded import read_lines, read_recorded
 from alerts.runtime.service import RegisterError, Service
+from alerts.runtime.settings import Settings
+from alerts.runtime.settle import Decided
 from alerts.store.database import SchemaError
 from alerts.store.pages import Pages
 from alerts.web.app import RulesState, create_app
@@ -28,7 +33,24 @@ from alerts.web.app import RulesState, create_app
 def serve() -> None:
     """Run everything in one process: intake, engine, notices and the page."""
     settings = settings_in_force()
-    decided = decided_by(settings.rules)
+    with alone(settings, NO_SERVICE), _listening(settings) as listener:
+        _serve(settings, decided_by(settings.rules), listener)
+
+
+@contextmanager
+def _listening(settings: Settings) -> Iterator[socket.socket]:
+    """The page's socket, so that a port in use is known before anything starts."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((settings.host, settings.port))
+        except OSError as error:
+            fail(NO_SERVICE, f"{settings.host}:{settings.port}: {error.strerror}; set LAPOR_HOST and LAPOR_PORT")
+        yield listener
+
+
+def _serve(settings: Settings, decided: Decided, listener: socket.socket) -> None:
     try:
         service = Service(settings, decided)
     except (SchemaError, apsw.Error, OSError) as error:
@@ -46,12 +68,12 @@ def serve() -> None:
     err.print(
         f"lapor-dini: http://{settings.host}:{settings.port}/  (data in {settings.data}, rules in {settings.rules})"
     )
-    asyncio.run(_until_stopped(server, service))
+    asyncio.run(_until_stopped(server, service, listener))
 
 
-async def _until_stopped(server: uvicorn.Server, service: Service) -> None:
+async def _until_stopped(server: uvicorn.Server, service: Service, listener: socket.socket) -> None:
     """The page and the service end together; whichever fails first takes the other with it."""
-    tasks = [asyncio.create_task(server.serve()), asyncio.create_task(service.run())]
+    tasks = [asyncio.create_task(server.serve(sockets=[listener])), asyncio.create_task(service.run())]
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
@@ -60,8 +82,6 @@ async def _until_stopped(server: uvicorn.Server, service: Service) -> None:
         if not task.cancelled() and isinstance(group := task.exception(), BaseExceptionGroup):
             for error in _leaves(group, RegisterError):
                 fail(NO_SERVICE, f"the service cannot go on: {error}")
-    if not server.started:
-        fail(NO_SERVICE, "the page could not be opened; is the port in use? Set LAPOR_PORT")
     for task in done:
         task.result()
 
@@ -91,7 +111,9 @@ def publish(
     settings = settings_in_force()
     url = to or os.environ.get("LAPOR_URL") or f"http://{settings.host}:{settings.port}"
     counts: dict[str, int] = {}
-    lines = list(read_lines(readable(files)))
+    lines, broken = _split(read_lines(readable(files)))
+    for place in broken:
+        err.print(f"{place}: cannot be read as JSON; write one CloudEvent in this line", markup=False)
     try:
         with progress("publishing") as report:
             for answers in publish_events(url, lines, dry_run=dry_run):
@@ -111,7 +133,19 @@ def publish(
     except Unreachable as error:
         fail(NO_SERVICE, str(error))
     err.print(", ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "no events")
-    raise typer.Exit(WRONG if counts.get("quarantined") else 0)
+    raise typer.Exit(WRONG if broken or counts.get("quarantined") else 0)
+
+
+def _split(lines: Iterable[tuple[str, bytes]]) -> tuple[list[tuple[str, bytes]], list[str]]:
+    """The lines that are JSON, which the service will judge, and the places of those that are not."""
+    good, broken = [], []
+    for place, raw in lines:
+        try:
+            msgspec.json.decode(raw, type=msgspec.Raw)
+            good.append((place, raw))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            broken.append(place)
+    return good, broken
 
 
 def load(
@@ -128,18 +162,19 @@ def load(
         fail(
             UNUSABLE, f"{settings.database} has events already, or may be in use; history is loaded into a new database"
         )
-    part = settings.database.with_name(f"{settings.database.name}.part")
-    for leftover in settings.data.glob(f"{part.name}*"):  # of a load that was interrupted
-        leftover.unlink()
-    events = read_recorded(
-        readable(files), decided, lambda place, rejection: err.print(f"{place}: {rejection}", markup=False)
-    )
-    store = store_of(part, decided)
-    now = clock.now()
-    with progress("loading") as report:
-        load_events(store, decided, events, now - timedelta(days=tell_last), now, report)
-    store.judge_again((), now, decided.fingerprint)
-    store.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    store.close()
-    part.rename(settings.database)
+    with alone(settings):
+        part = settings.database.with_name(f"{settings.database.name}.part")
+        for leftover in settings.data.glob(f"{part.name}*"):  # of a load that was interrupted
+            leftover.unlink()
+        events = read_recorded(
+            readable(files), decided, lambda place, rejection: err.print(f"{place}: {rejection}", markup=False)
+        )
+        store = store_of(part, decided)
+        now = clock.now()
+        with progress("loading") as report:
+            load_events(store, decided, events, now - timedelta(days=tell_last), now, report)
+        store.judge_again((), now, decided.fingerprint)
+        store.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        store.close()
+        part.rename(settings.database)
     err.print(f"loaded {len(events)} events")

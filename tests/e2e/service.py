@@ -46,7 +46,7 @@ class Service:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.rules = folder / "rules"
-        shutil.copytree(SHIPPED_RULES, self.rules)
+        shutil.copytree(SHIPPED_RULES, self.rules)  # makes the folder, too
         self.port = free_port()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("LAPOR_")}
         self.environment |= {

@@ -138,7 +138,7 @@ def test_a_load_that_is_interrupted_leaves_no_database_and_the_next_one_is_whole
     assert not database.exists()
     monkeypatch.setattr(recorded, "take", take)
     assert "loaded 5 events" in run("load", file).stderr
-    assert [path.name for path in (tmp_path / "data").iterdir()] == ["lapor-dini.sqlite"]
+    assert [path.name for path in (tmp_path / "data").iterdir()] == ["lapor-dini.lock", "lapor-dini.sqlite"]
     assert run("rebuild", "--check").stderr.startswith("5 events")
 
 
