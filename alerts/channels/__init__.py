@@ -9,7 +9,7 @@ again.
 from __future__ import annotations
 
 import ipaddress
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -50,6 +50,7 @@ class Channel(Protocol):
         ...
 
 
+@runtime_checkable
 class Inquirer(Protocol):
     """A channel that can be asked about a hand-off afterwards."""
 

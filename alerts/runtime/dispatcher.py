@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import apsw
 import msgspec
 
-from alerts.channels import Channel, Never, Outcome, Sent, TryLater, Unknown
+from alerts.channels import Channel, Inquirer, Never, Outcome, Sent, TryLater, Unknown
 from alerts.channels.email import compose
 from alerts.channels.render import Templates
 from alerts.core.letters import Letter, Line, case_number
@@ -98,10 +98,7 @@ class Dispatcher:
     async def _status(self, id: str, channel: str) -> Outcome | None:
         """What the carrier says of an earlier hand-off; None where it cannot be asked."""
         carrier = self._carriers.get(channel)
-        if carrier is None or not hasattr(carrier, "status"):
-            return None
-        outcome: Outcome | None = await carrier.status(id)
-        return outcome
+        return await carrier.status(id) if isinstance(carrier, Inquirer) else None
 
     def _begin_all(self, due: Sequence[Handoff], decided: Decided, now: datetime) -> list[tuple[Handoff, bytes]]:
         """Those that are ready to be handed over. When the store fails in between, they are the ones begun before: nobody else
@@ -159,7 +156,7 @@ class Dispatcher:
         id, carrier = handoff.notice.id, self._carriers.get(handoff.notice.channel)
         match outcome:
             case Sent(reference):
-                self._book.sent(id, reference, now + ASKED_FOR if hasattr(carrier, "status") else None)
+                self._book.sent(id, reference, now + ASKED_FOR if isinstance(carrier, Inquirer) else None)
             case Never(why):
                 self._book.failed(id, why)
             case TryLater(why) | Unknown(why):
