@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 export LAPOR_DATA ?= var
+SOAKED := tests/properties
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint setup lock schemas clean
+.PHONY: help run test soak lint setup lock schemas clean
 
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
 	@echo "make test    every check and test"
+	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each"
 	@echo "make lint    ruff and mypy only"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
 	@echo "make schemas write alerts/schemas from the event catalogue"
@@ -43,6 +45,11 @@ test: $(DEV) lint
 	$(BIN)/lapor-dini rules check rules
 	$(BIN)/lapor-dini rules test rules
 	$(BIN)/python -m pytest -q
+
+# Every proof that draws seeds goes on drawing fresh ones for MINUTES.
+MINUTES ?= 10
+soak: $(DEV)
+	LAPOR_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q $(SOAKED)
 
 lint: $(DEV)
 	$(BIN)/ruff check --quiet .

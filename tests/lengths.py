@@ -1,0 +1,23 @@
+"""How long proofs run: the short form in `make test`, the long one in `make soak MINUTES=…`."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Iterator
+
+SOAK_S = 60 * float(os.environ.get("LAPOR_SOAK_MINUTES", "0"))  # for each proof; 0: the short form
+
+
+def rounds(short: int) -> Iterator[int]:
+    """The numbers of `short` rounds; in a soak, numbers that no run before has drawn, until its minutes are over."""
+    if not SOAK_S:
+        yield from range(short)
+        return
+    begun = time.monotonic()
+    first = time.time_ns() // 1_000_000
+    for number in itertools.count(first):
+        yield number
+        if time.monotonic() - begun > SOAK_S:
+            return
