@@ -8,7 +8,10 @@ compute the next instant at which a subject has to be looked at again.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterator
 from datetime import date
+from functools import cached_property
+from itertools import chain
 
 import msgspec
 
@@ -109,7 +112,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     file: str = ""  # where it was read, for people
 
 
-class RuleSet(msgspec.Struct, frozen=True):
+class RuleSet(msgspec.Struct, frozen=True, dict=True):
     """All rules in force. `generation` is a short hash of their files, written on every alert."""
 
     rules: tuple[Rule, ...]
@@ -117,4 +120,35 @@ class RuleSet(msgspec.Struct, frozen=True):
 
     def about(self, kind: str) -> tuple[Rule, ...]:
         """The rules judged over subjects of this kind, in id order."""
-        return tuple(r for r in self.rules if r.about == kind and r.status in (Status.active, Status.shadow))
+        return self._judged.get(kind, ())
+
+    def reads(self, kind: str) -> frozenset[str]:
+        """The facts of a subject of this kind that those rules look at, lists by their name: "area", "stays"."""
+        return self._reads.get(kind, frozenset())
+
+    @cached_property
+    def by_id(self) -> dict[str, Rule]:
+        return {rule.id: rule for rule in self.rules}
+
+    @cached_property
+    def _judged(self) -> dict[str, tuple[Rule, ...]]:
+        judged: dict[str, tuple[Rule, ...]] = {}
+        for rule in self.rules:
+            if rule.status in (Status.active, Status.shadow):
+                judged[rule.about] = (*judged.get(rule.about, ()), rule)
+        return judged
+
+    @cached_property
+    def _reads(self) -> dict[str, frozenset[str]]:
+        return {kind: frozenset(chain.from_iterable(map(_reads, rules))) for kind, rules in self._judged.items()}
+
+
+def _reads(rule: Rule) -> Iterator[str]:
+    if rule.each:
+        yield rule.each.field
+    for name in rule.when.reads:  # "person.in_country", "person.stays[].latest", "stay.latest"
+        root, _, rest = name.partition(".")
+        if root == rule.about:
+            yield rest.partition("[")[0]
+    paths = (*rule.facts, rule.area, rule.due.fact if rule.due else None)
+    yield from (path.field for path in paths if path and path.root == rule.about)

@@ -238,7 +238,7 @@ def test_literals_are_listed_with_their_place() -> None:
 
 def test_a_dated_field_is_compared_as_iso_text() -> None:
     stay = Stay("P", "P", "ITAS", date(2026, 1, 1), None, True, False, False, date(2026, 1, 1))
-    values = {"person": Person(True, [stay], [], [], []), "stay": stay}
+    values = {"person": Person(True, [stay], [], [], [], []), "stay": stay}
     variables: dict[str, type[msgspec.Struct]] = {"person": Person, "stay": Stay}
     for source, answer in (
         ("stay.valid_from >= '2026-01-01'", True),

@@ -86,6 +86,7 @@ class StayPermitIssued(Facts):
     activity: Activity | None = None
     guarantor_nib: Number | None = None
     area: Area | None = None
+    locations: Areas | None = None  # where the holder may be active, if the permit names places
 
     _valid = in_order("valid_from", "valid_until")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ import msgspec
 from alerts.core.feeds import FeedList, FeedState, silent_hours
 from alerts.core.register.employer import employer_view
 from alerts.core.register.facts import AreaFacts, CheckIn, EmployerFacts, InstitutionFacts, LodgingFacts, newest_by
-from alerts.core.register.person import person_view
+from alerts.core.register.person import EVERYTHING, person_view
 from alerts.core.register.subject import AnySubject
 from alerts.core.register.views import (
     Area,
@@ -31,12 +31,16 @@ def derive(
     feeds: FeedList,
     states: Mapping[str, FeedState],
     now: datetime,
+    wanted: Collection[str] | None = None,
 ) -> tuple[msgspec.Struct, datetime | None]:
-    """The published view of the subject at `now` (see `views`), and the instant until which it holds if no event comes."""
+    """The published view of the subject at `now` (see `views`), and the instant until which it holds if no event comes.
+
+    Lists of a person that are not `wanted` may be left empty; None: all are.
+    """
     facts: Any = subject.facts
     match subject.kind:
         case "person":
-            return person_view(facts, linked, now)
+            return person_view(facts, linked, now, EVERYTHING if wanted is None else wanted)
         case "employer":
             return employer_view(facts), None
         case "lodging":

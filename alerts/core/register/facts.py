@@ -50,6 +50,7 @@ class Permit(Fact, frozen=True, array_like=True):
     valid_until: date | None
     activity: str | None
     area: str | None
+    locations: tuple[str, ...] = ()
 
 
 class Application(Fact, frozen=True, array_like=True):

@@ -65,7 +65,8 @@ def _departure(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
 
 
 def _permit(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
-    permit = Permit(*says, data.permit_no, data.kind, data.valid_from, data.valid_until, data.activity, data.area)
+    named = (data.permit_no, data.kind, data.valid_from, data.valid_until, data.activity, data.area)
+    permit = Permit(*says, *named, data.locations or ())
     return _add(facts, "permits", permit)
 
 

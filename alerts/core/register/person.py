@@ -6,26 +6,26 @@ readings, the one that accuses nobody is taken: precision matters more than reca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from itertools import chain
+from typing import Any
 
 import msgspec
 
-from alerts.core.calendar import civil_date, start_of_day
-from alerts.core.register.employer import any_in_force, covered
-from alerts.core.register.facts import Arrived, EmployerFacts, Fact, Permit, PersonFacts, newest_by
-from alerts.core.register.views import Employment, Entry, Person, Stay, Workplace
+from alerts.core.calendar import civil_date
+from alerts.core.register.facts import Arrived, EmployerFacts, Fact, Permit, PersonFacts, Seen, newest_by
+from alerts.core.register.views import Employment, Entry, Person, ReportedArea, Stay, Workplace
+from alerts.core.register.work import employments, evidence, last_days, workplaces
 
 GRANTED_PROTECTS = timedelta(days=30)
 LONG_STAY = timedelta(days=30)
-CORROBORATION_WINDOW = timedelta(days=90)
-CORROBORATION_APART = timedelta(days=3)
 RELEASING = frozenset({"naturalised", "died", "protection"})  # reasons for which a stay ends without a duty to leave
-EXEMPT_ACTIVITIES = frozenset({"investor", "director"})  # not subject to the rules on work permits
 
-_NO_APPROVALS = EmployerFacts()
+EVERYTHING = frozenset(Person.__struct_fields__)
 _FOR_EVER = date.max
+_HOUR = timedelta(hours=1)
 
 
 def links(facts: PersonFacts) -> frozenset[str]:
@@ -35,22 +35,30 @@ def links(facts: PersonFacts) -> frozenset[str]:
 
 
 def person_view(
-    facts: PersonFacts, linked: Mapping[str, EmployerFacts], now: datetime
+    facts: PersonFacts, linked: Mapping[str, EmployerFacts], now: datetime, wanted: Collection[str] = EVERYTHING
 ) -> tuple[Person, datetime | None]:
-    """The person as rules see it at `now`, and the instant until which that holds if no event comes (None: for ever)."""
-    if released(facts):
-        return Person(in_country=False, stays=[], entries=[], workplaces=[], employments=[], area=_area(facts)), None
+    """The person as rules see it at `now`, and the instant until which that holds if no event comes (None: for ever).
+
+    Lists that are not `wanted` are left empty.
+    """
+    area = _area(facts) if "area" in wanted else None
+    if facts.ended and released(facts):
+        return Person(False, [], [], [], [], [], area), None
     present_from, in_country = presence(facts)
-    stays, stays_until = _stays(facts, present_from, now)
-    work = _work(facts, in_country)
-    left, left_until = _left(facts, now)
+    stays, stays_until = _stays(facts, present_from, now) if "stays" in wanted else ([], None)
+    work_places, jobs, left_until = list[Workplace](), list[Employment](), None
+    if (facts.placements or facts.sightings) and ("workplaces" in wanted or "employments" in wanted):
+        work = evidence(facts, in_country)
+        left, left_until = last_days(facts, now)
+        work_places, jobs = workplaces(work, left, linked), employments(work, left, linked)
     person = Person(
         in_country=in_country,
         stays=stays,
-        entries=_entries(facts),
-        workplaces=_workplaces(work, left, linked),
-        employments=_employments(work, left, linked),
-        area=_area(facts),
+        entries=_entries(facts) if "entries" in wanted else [],
+        workplaces=work_places,
+        employments=jobs,
+        reported_areas=_reported_areas(facts) if "reported_areas" in wanted else [],
+        area=area,
     )
     return person, min((until for until in (stays_until, left_until) if until), default=None)
 
@@ -80,11 +88,12 @@ def presence(facts: PersonFacts) -> tuple[datetime | None, bool]:
 
 
 def _area(facts: PersonFacts) -> str | None:
-    placed: Iterable[Fact] = chain(
-        facts.arrivals, facts.permits, facts.residences, facts.lodgings, facts.sightings, facts.placements
-    )
-    latest = max((f for f in placed if f.area), key=lambda f: f.order, default=None)  # type: ignore[attr-defined]
-    return latest.area if latest else None  # type: ignore[attr-defined]
+    latest: Any = None
+    for sort in (facts.arrivals, facts.permits, facts.residences, facts.lodgings, facts.sightings, facts.placements):
+        named = next((fact for fact in reversed(sort) if fact.area), None)
+        if named and (latest is None or named.order > latest.order):
+            latest = named
+    return latest.area if latest else None
 
 
 # Stays ------------------------------------------------------------------------------------------------------------------
@@ -224,27 +233,31 @@ def _entries(facts: PersonFacts) -> list[Entry]:
         Entry(
             item=day.isoformat(),
             entry_date=day,
+            arrived_at=arrival.at,
             latest=day == last,
             long_stay=_long_stay(facts, arrival),
             located=_located(facts, arrival),
             area=arrival.area,
+            heard_after_hours=_heard_after_hours(facts, arrival),
         )
-        for day, arrival in ((a.entry_date, a) for a in entries.values())
+        for day, arrival in entries.items()
     ]
 
 
 def _long_stay(facts: PersonFacts, arrival: Arrived) -> bool:
     over = {e.permit_no for e in facts.ended if e.ended_on < arrival.entry_date}
-    held = (p for p in facts.permits if p.permit_no not in over and not _given_up(p, facts, arrival.at))
-    ends = [p.valid_until or _FOR_EVER for p in held]
-    if arrival.stay_until:
-        ends.append(arrival.stay_until)
-    return max(ends, default=arrival.entry_date) - arrival.entry_date > LONG_STAY
+    last = arrival.stay_until or arrival.entry_date
+    for permit in facts.permits:
+        if permit.permit_no not in over and not _given_up(permit, facts, arrival.at):
+            last = max(last, permit.valid_until or _FOR_EVER)
+    return last - arrival.entry_date > LONG_STAY
 
 
 def _located(facts: PersonFacts, arrival: Arrived) -> bool:
     """A residence, placement, lodging or location report that holds after the entry."""
     day, at = arrival.entry_date, arrival.at
+    if facts.sightings and facts.sightings[-1].at >= at:
+        return True
     left = {nib: f.left_on for nib, f in newest_by(facts.left, "nib").items()}
     return (
         any(r.issued_on >= day or (r.valid_until or _FOR_EVER) >= day for r in facts.residences)
@@ -255,136 +268,27 @@ def _located(facts: PersonFacts, arrival: Arrived) -> bool:
         or any(
             civil_date(stay.at) >= day or (stay.expected_out and stay.expected_out >= day) for stay in facts.lodgings
         )
-        or any(seen.at >= at for seen in facts.sightings)
     )
 
 
-# Work -------------------------------------------------------------------------------------------------------------------
+def _heard_after_hours(facts: PersonFacts, arrival: Arrived) -> int | None:
+    heard: Iterable[tuple[Fact, ...]] = (facts.lodgings, facts.sightings, facts.departures)
+    firsts = [next((fact.at for fact in sort if fact.at >= arrival.at), None) for sort in heard]
+    first = min((at for at in firsts if at), default=None)
+    return math.ceil((first - arrival.at) / _HOUR) if first else None
 
 
-class _Work(msgspec.Struct, frozen=True):
-    """Evidence that the person works for an employer in an area on a day: a placement or a sighting at work."""
-
-    nib: str
-    area: str
-    at: datetime
-    day: date
-    source: str
-    exempt: bool  # by the permit held on that day
-    sighting: bool = False
-    inspected: bool = False
-
-    @property
-    def known(self) -> date:
-        """The day by which it was known: a placement may be reported before it starts."""
-        return civil_date(self.at)
+# Places -----------------------------------------------------------------------------------------------------------------
 
 
-def _work(facts: PersonFacts, in_country: bool) -> list[_Work]:
-    """The evidence that counts. For who came back, what was seen before the departure is over, and after an EPO placements too."""
-    departed = facts.departures[-1] if facts.departures and in_country else None
-    work = []
-    for p in facts.placements:
-        if departed is None or p.at > departed.at or not departed.gave_up_permit:
-            work.append(_Work(p.nib, p.area, p.at, p.start, p.source, _exempt_on(facts, p.start)))
+def _reported_areas(facts: PersonFacts) -> list[ReportedArea]:
+    """One per area; a report before the first permit is held against nobody."""
+    permitted: dict[str, bool] = {}
     for seen in facts.sightings:
-        if not seen.work or (departed and seen.at <= departed.at):
-            continue
-        day = civil_date(seen.at)
-        if nib := seen.nib or _placed_with(facts, day):
-            exempt = _exempt_on(facts, day)
-            work.append(
-                _Work(nib, seen.area, seen.at, day, seen.source, exempt, sighting=True, inspected=seen.inspected)
-            )
-    work.sort(key=lambda w: w.at)
-    return work
+        permitted[seen.area] = permitted.get(seen.area, True) and _permits_place(facts.permits, seen)
+    return [ReportedArea(area, area, allowed) for area, allowed in permitted.items()]
 
 
-def _exempt_on(facts: PersonFacts, day: date) -> bool:
-    """Whether the person held a permit as investor or director on that day; else held one last before it, or first after."""
-    begun = [p for p in facts.permits if p.valid_from <= day]
-    held = [p for p in begun if (p.valid_until or _FOR_EVER) >= day] or begun[-1:] or facts.permits[:1]
-    return any(p.activity in EXEMPT_ACTIVITIES for p in held)
-
-
-def _placed_with(facts: PersonFacts, day: date) -> str | None:
-    """The employer of the placement at that time: a report that names no employer is about that one."""
-    left = {nib: f.left_on for nib, f in newest_by(facts.left, "nib").items()}
-    at_the_time = [p for p in facts.placements if p.start <= day <= min(p.end or _FOR_EVER, left.get(p.nib, _FOR_EVER))]
-    return max(at_the_time, key=lambda p: (p.start, p.order)).nib if at_the_time else None
-
-
-def _left(facts: PersonFacts, now: datetime) -> tuple[dict[str, date], datetime | None]:
-    """The last day with each employer, as reported or by a placement that has run out; and until when that holds."""
-    today = civil_date(now)
-    left = {nib: f.left_on for nib, f in newest_by(facts.left, "nib").items()}
-    ends = {nib: p.end for nib, p in newest_by(facts.placements, "nib").items() if p.end}
-    for nib, end in ends.items():
-        if end < today:
-            left[nib] = max(end, left.get(nib, end))
-    running = [start_of_day(end + timedelta(days=1)) for end in ends.values() if end >= today]
-    return left, min(running, default=None)
-
-
-def _workplaces(work: list[_Work], left: Mapping[str, date], linked: Mapping[str, EmployerFacts]) -> list[Workplace]:
-    """One per area; where two employers are concerned, the one whose case is stronger."""
-    by_place: dict[tuple[str, str], list[_Work]] = {}
-    for w in work:
-        if w.sighting and not w.exempt:
-            by_place.setdefault((w.area, w.nib), []).append(w)
-    found: dict[str, Workplace] = {}
-    for (area, nib), seen in by_place.items():
-        approvals = linked.get(f"employer:{nib}", _NO_APPROVALS)
-        outside = [w for w in seen if any_in_force(approvals, w.day) and not covered(approvals, area, w.day)]
-        since = _corroborated_at(outside)
-        place = Workplace(
-            item=area,
-            area=area,
-            nib=nib,
-            corroborated=since is not None,
-            corroborated_at=since,
-            employer_approved=any(any_in_force(approvals, w.day) for w in seen),
-            covered=not outside,
-            left=left.get(nib, date.min) >= seen[-1].known,
-            inspected=any(w.inspected for w in outside),
-        )
-        if area not in found or _strength(place) > _strength(found[area]):
-            found[area] = place
-    return list(found.values())
-
-
-def _strength(place: Workplace) -> tuple[bool, bool]:
-    return (place.corroborated and not place.left and not place.covered, place.corroborated)
-
-
-def _corroborated_at(seen: list[_Work]) -> datetime | None:
-    """When the second sighting came that makes two of them enough: other source or 3 days apart, within 90 days."""
-    for number, later in enumerate(seen):
-        for earlier in seen[:number]:
-            apart = later.at - earlier.at
-            if apart <= CORROBORATION_WINDOW and (apart >= CORROBORATION_APART or later.source != earlier.source):
-                return later.at
-    return None
-
-
-def _employments(work: list[_Work], left: Mapping[str, date], linked: Mapping[str, EmployerFacts]) -> list[Employment]:
-    by_employer: dict[str, list[_Work]] = {}
-    for w in work:
-        by_employer.setdefault(w.nib, []).append(w)
-    employments = []
-    for nib, seen in by_employer.items():
-        approvals = linked.get(f"employer:{nib}", _NO_APPROVALS)
-        bound = [w for w in seen if not w.exempt]
-        unapproved = [w for w in bound or seen if not any_in_force(approvals, w.day)]
-        employments.append(
-            Employment(
-                item=nib,
-                nib=nib,
-                since=(unapproved or seen)[0].day,
-                employer_approved=not unapproved,
-                exempt=not bound,
-                left=left.get(nib, date.min) >= seen[-1].known,
-                area=seen[-1].area,
-            )
-        )
-    return employments
+def _permits_place(permits: tuple[Permit, ...], seen: Seen) -> bool:
+    newest = next((permit for permit in reversed(permits) if permit.at <= seen.at), None)
+    return newest is None or not newest.locations or seen.area in newest.locations

@@ -33,10 +33,20 @@ class Entry(msgspec.Struct, frozen=True):
 
     item: str  # the entry date
     entry_date: date
+    arrived_at: datetime
     latest: bool
     long_stay: bool  # the stay is longer than 30 days, as far as known
     located: bool  # a residence, placement or lodging holds after the entry
     area: str | None = None  # declared
+    heard_after_hours: int | None = None  # until the first lodging, report or departure; begun hours counted
+
+
+class ReportedArea(msgspec.Struct, frozen=True):
+    """An area from which the person was reported."""
+
+    item: str  # the area code
+    area: str
+    permitted: bool  # by the locations of the permit newest at the time of each report, if it names any
 
 
 class Workplace(msgspec.Struct, frozen=True):
@@ -71,6 +81,7 @@ class Person(msgspec.Struct, frozen=True):
     entries: list[Entry]
     workplaces: list[Workplace]
     employments: list[Employment]
+    reported_areas: list[ReportedArea]
     area: str | None = None  # of the latest evidence that names one
 
 
