@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -126,12 +126,34 @@ class Judged(msgspec.Struct, frozen=True):
 
 def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Context, now: datetime) -> Judged:
     """Judge every rule about the subject at `now` and say what changed since it was last judged."""
-    view, holds_until = derive(subject, linked, context.feeds, context.states, now)
+    rules, read_by_rules = context.rules.about(subject.kind), context.rules.reads(subject.kind)
+    view, holds_until = derive(subject, linked, context.feeds, context.states, now, read_by_rules)
     verdicts = [
-        verdict
-        for rule in context.rules.about(subject.kind)
-        for verdict in judge_rule(rule, subject, view, context, now)
+        _judge(rule, subject, item, values, context, now)
+        for rule in rules
+        for item, values in _items(rule, view)
+        if rule.when.holds(values)
     ]
+    instants = [v.next_change for v in verdicts if v.next_change]
+    if holds_until:
+        instants.append(holds_until)
+    next_change = min(instants) if instants else None
+    if not subject.standing and not any(v.state is not State.ahead for v in verdicts):
+        return Judged(subject, (), next_change, ())
+    stands, changes = _differ(subject, verdicts, context, now)
+    if stands != subject.standing:
+        changed = msgspec.structs.replace(subject, standing=stands)
+    else:
+        changed = subject
+    had = {(s.rule, s.item) for s in subject.standing}
+    waiting = tuple(_waiting(v, (v.rule.id, v.item) in had) for v in verdicts if v.waits_for)
+    return Judged(changed, changes, next_change, waiting)
+
+
+def _differ(
+    subject: AnySubject, verdicts: Sequence[Verdict], context: Context, now: datetime
+) -> tuple[tuple[Standing, ...], tuple[Change, ...]]:
+    """The alerts that stand by these verdicts, in order, and what changed against those that stood."""
     wanted = {(v.rule.id, v.item): v for v in verdicts if v.state is State.wanted}
     inhibited = {
         (target, v.item) for v in wanted.values() if v.rule.status is Status.active for target in v.rule.inhibits
@@ -149,22 +171,13 @@ def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Cont
         alert, made = _stand(verdict, standing.get(key), subject, context, now)
         stands.append(alert)
         changes += made
-    known = {rule.id: rule for rule in context.rules.rules}
     for key, old in standing.items():
         if key in held:
             stands.append(old)
         elif key not in wanted or key in inhibited:
-            changes.append(_end(old, ends.get(key), known.get(old.rule), subject, context, now))
-    instants = [v.next_change for v in verdicts if v.next_change]
-    if holds_until:
-        instants.append(holds_until)
+            changes.append(_end(old, ends.get(key), context.rules.by_id.get(old.rule), subject, context, now))
     stands.sort(key=lambda s: (s.rule, s.item))
-    return Judged(
-        subject if tuple(stands) == subject.standing else msgspec.structs.replace(subject, standing=tuple(stands)),
-        tuple(changes),
-        min(instants, default=None),
-        tuple(_waiting(v, (v.rule.id, v.item) in standing) for v in verdicts if v.waits_for),
-    )
+    return tuple(stands), tuple(changes)
 
 
 def withdraw_all(subject: AnySubject, context: Context, now: datetime) -> tuple[Change, ...]:
@@ -192,11 +205,19 @@ def judge_rule(
     rule: Rule, subject: AnySubject, view: msgspec.Struct, context: Context, now: datetime
 ) -> Iterator[Verdict]:
     """The verdict of one rule on each item it is about, or on the subject itself (item "")."""
-    if rule.each is None:
-        yield _judge(rule, subject, "", {rule.about: view}, context, now)
-        return
-    for item in getattr(view, rule.each.field):
-        yield _judge(rule, subject, item.item, {rule.about: view, rule.each.name: item}, context, now)
+    for item, values in _items(rule, view):
+        if rule.when.holds(values):
+            yield _judge(rule, subject, item, values, context, now)
+        else:
+            yield Verdict(rule, item, values, State.untrue)
+
+
+def _items(rule: Rule, view: msgspec.Struct) -> list[tuple[str, dict[str, Any]]]:
+    """What the rule is judged on, with the values that its condition reads."""
+    each = rule.each
+    if each is None:
+        return [("", {rule.about: view})]
+    return [(item.item, {rule.about: view, each.name: item}) for item in getattr(view, each.field)]
 
 
 def alert_id(rule: str, subject: str, item: str, round: int) -> str:
@@ -207,30 +228,26 @@ def alert_id(rule: str, subject: str, item: str, round: int) -> str:
 def _judge(
     rule: Rule, subject: AnySubject, item: str, values: dict[str, Any], context: Context, now: datetime
 ) -> Verdict:
-    def verdict(state: State, **more: Any) -> Verdict:
-        return Verdict(rule, item, values, state, **more)
-
-    if not rule.when.holds(values):
-        return verdict(State.untrue)
+    """The verdict where the condition holds."""
     due = None
     try:
         if rule.due:
             fact = read(rule.due.fact, values)
             if fact is None:
-                return verdict(State.undated)
+                return Verdict(rule, item, values, State.undated)
             due = context.calendar.add(fact, rule.due.offset)
             if now < due:
-                return verdict(State.ahead, due=due, next_change=due)
+                return Verdict(rule, item, values, State.ahead, due, next_change=due)
         round, closed = _closings(subject.handled, rule.id, item, due)
         since = due or _since(subject, rule.id, item, now)
         expires = context.calendar.add(since, rule.keep) if rule.keep else None
         if expires and now >= expires:
-            return verdict(State.expired, due=due)
+            return Verdict(rule, item, values, State.expired, due)
         if closed:
-            return verdict(State.closed, due=due, round=round)
-        return _climb(verdict(State.wanted, due=due, round=round), since, expires, context, now)
+            return Verdict(rule, item, values, State.closed, due, round=round)
+        return _climb(Verdict(rule, item, values, State.wanted, due, round=round), since, expires, context, now)
     except MissingYear:
-        return verdict(State.uncounted, due=due)
+        return Verdict(rule, item, values, State.uncounted, due)
 
 
 def _climb(verdict: Verdict, since: datetime, expires: datetime | None, context: Context, now: datetime) -> Verdict:

@@ -18,6 +18,8 @@ import apsw
 # SQLite before this version can corrupt a database when the WAL is reset under load (fixed in 3.51.3).
 OLDEST_SQLITE = (3, 51, 3)
 
+CACHE_KIB = 64 * 1024  # a large batch fits: pages that spill before the commit are written twice
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -46,6 +48,7 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
     if not readonly:
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
+        connection.pragma("cache_size", -CACHE_KIB)
     return connection
 
 

@@ -9,7 +9,6 @@ Least data: a fact holds what a rule or another fact needs, nothing more; names 
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import TypeVar
@@ -21,7 +20,7 @@ import msgspec
 REPORTS_KEPT = timedelta(days=90)
 
 
-class Fact(msgspec.Struct, frozen=True, array_like=True):
+class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Anything an event said: when it happened, and the identity of the event."""
 
     at: datetime
@@ -96,7 +95,7 @@ class Left(Fact, frozen=True, array_like=True):
     left_on: date
 
 
-class PersonFacts(msgspec.Struct, frozen=True, array_like=True):
+class PersonFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     arrivals: tuple[Arrived, ...] = ()
     departures: tuple[Departed, ...] = ()
     permits: tuple[Permit, ...] = ()
@@ -129,7 +128,7 @@ class Workplaced(Fact, frozen=True, array_like=True):
     area: str
 
 
-class EmployerFacts(msgspec.Struct, frozen=True, array_like=True):
+class EmployerFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     approvals: tuple[Approved, ...] = ()
     ended: tuple[ApprovalEnded, ...] = ()
     workplaces: tuple[Workplaced, ...] = ()
@@ -141,7 +140,7 @@ class CheckIn(Fact, frozen=True, array_like=True):
     area: str
 
 
-class LodgingFacts(msgspec.Struct, frozen=True, array_like=True):
+class LodgingFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reports: tuple[CheckIn, ...] = ()
 
 
@@ -157,7 +156,7 @@ class InstitutionEnded(Fact, frozen=True, array_like=True):
     permit_no: str
 
 
-class InstitutionFacts(msgspec.Struct, frozen=True, array_like=True):
+class InstitutionFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     permits: tuple[InstitutionPermitted, ...] = ()
     ended: tuple[InstitutionEnded, ...] = ()
 
@@ -167,7 +166,7 @@ class CommunitySaid(Fact, frozen=True, array_like=True):
     category: str
 
 
-class AreaFacts(msgspec.Struct, frozen=True, array_like=True):
+class AreaFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reports: tuple[CommunitySaid, ...] = ()
 
 
@@ -187,16 +186,12 @@ R = TypeVar("R", CheckIn, CommunitySaid)
 
 def insert(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:
     """The facts with this one in its place; unchanged if the same event already put one there."""
-    if not facts or facts[-1].order < fact.order:
-        return (*facts, fact)
-    place = bisect_left(facts, fact.order, key=_order)
-    if facts[place].order == fact.order:
+    place, order = len(facts), fact.order
+    while place and order <= facts[place - 1].order:  # from the end: nearly all news is the latest
+        place -= 1
+    if place < len(facts) and facts[place].order == order:
         return facts if facts[place] == fact else (*facts[:place], fact, *facts[place + 1 :])
     return (*facts[:place], fact, *facts[place:])
-
-
-def _order(fact: Fact) -> tuple[datetime, str, str]:
-    return (fact.at, fact.source, fact.id)
 
 
 def insert_recent(reports: tuple[R, ...], report: R) -> tuple[R, ...]:

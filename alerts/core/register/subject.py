@@ -25,7 +25,7 @@ K = TypeVar("K")
 Naming = tuple[int, datetime, str, str]  # rank of the identifier (passport, NIORA, permit), then the order of its event
 
 
-class Standing(msgspec.Struct, frozen=True, array_like=True):
+class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An alert that stands for a subject."""
 
     rule: str
@@ -41,7 +41,7 @@ class Standing(msgspec.Struct, frozen=True, array_like=True):
     shadow: bool = False
 
 
-class Handled(msgspec.Struct, frozen=True, array_like=True):
+class Handled(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An officer closed an alert: it is not raised again for anything that was due by then."""
 
     rule: str
@@ -52,7 +52,7 @@ class Handled(msgspec.Struct, frozen=True, array_like=True):
     id: str
 
 
-class Subject(msgspec.Struct, Generic[K], frozen=True, array_like=True):
+class Subject(msgspec.Struct, Generic[K], frozen=True, array_like=True, gc=False):
     """Who or what events are about. `id` is the store's; `key` is what the world sees (`person:UTO:X1`)."""
 
     id: int
