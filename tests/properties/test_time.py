@@ -180,8 +180,9 @@ def test_changes_come_in_the_order_of_time_and_never_say_nothing(world: Batch, c
         before = last.get(change.alert)
         if change.change == "stepped" and before:
             assert (change.severity, change.unit) != (before.severity, before.unit) or change.reason == "step"
-        if change.reason != "renamed":  # the plan passes over it: a move in the same breath has to be said
-            last[change.alert] = change
+        last[change.alert] = change
+        if change.reason == "renamed":  # the plan passes over it: a move in the same breath has to be said
+            del last[change.alert]
 
 
 @given(worlds())
