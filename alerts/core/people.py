@@ -150,24 +150,20 @@ def _take_in_person(desk: Desk, number: int, event: Event, mention: Mention, tor
 
 def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own: Collection[str]) -> AnySubject:
     """The person with one more event, of whose identifiers `own` are this person's."""
-    name, key = _naming(event, [i for i in mention.identifiers if i in own])
-    birth_date = mention.person.birth_date if mention.person else None
+    best = min((i for i in mention.identifiers if i in own), key=rank)
+    # An event's claim on the person's key: the best sort of identifier wins, then the earliest event.
+    name: Naming = (rank(best), happened(event), event.source, event.id)
     renamed = subject.naming is None or name < subject.naming
+    born, born_too = subject.birth_date, mention.person.birth_date if mention.person else None
     return msgspec.structs.replace(
         subject,
         facts=apply(subject.facts, event, mention),
         history=subject.history if number in subject.history else (*subject.history, number),
         naming=name if renamed else subject.naming,
-        key=key if renamed else subject.key,
+        key=person_key(best) if renamed else subject.key,
         niora=subject.niora or niora_of(own),
-        birth_date=max(subject.birth_date or "", birth_date or "", key=len) or None,
+        birth_date=max(born, born_too, key=len) if born and born_too else born or born_too,
     )
-
-
-def _naming(event: Event, identifiers: list[str]) -> tuple[Naming, str]:
-    """The claim of an event on the person's key: the best sort of identifier wins, then the earliest event."""
-    best = min(identifiers, key=rank)
-    return (rank(best), happened(event), event.source, event.id), person_key(best)
 
 
 def _home(desk: Desk, mention: Mention, number: int, event: Event) -> int:

@@ -93,13 +93,16 @@ def _fresh(register: Register, batch: Sequence[tuple[Event, bytes]], number: int
 
 def _hear(desk: Desk, feeds: dict[str, AnySubject], fresh: Iterable[Kept]) -> None:
     """Note that the sources were heard, each as a feed subject."""
-    for source in dict.fromkeys(k.event.source for k in fresh):
+    receipts: dict[str, dict[tuple[datetime, bool, datetime | None], None]] = {}
+    for event in (k.event for k in fresh):
+        heartbeat = event.type == "feed.heartbeat.v1"
+        claims = event.data.complete_until if heartbeat else None
+        receipts.setdefault(event.source, {})[event.received, heartbeat, claims] = None
+    for source, heard_at in receipts.items():
         feed = feeds.get(source)
         state: FeedState | None = feed.facts if feed else None
-        for event in (k.event for k in fresh if k.event.source == source):
-            heartbeat = event.type == "feed.heartbeat.v1"
-            claims = event.data.complete_until if heartbeat else None
-            state = heard(state, source, event.received, heartbeat, claims)
+        for received, heartbeat, claims in heard_at:
+            state = heard(state, source, received, heartbeat, claims)
         if feed is None:
             feed = desk.create("feed", f"feed:{source}")
             desk.point(feed.key, feed.id)

@@ -6,6 +6,7 @@ new way.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta, timezone
 from typing import Any
 
@@ -15,7 +16,8 @@ from alerts.core.events.catalogue import EVENT_TYPES, CommunityReported, Identit
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import PersonBlock, identifier_of_key
 
-WIB = timezone(timedelta(hours=7), "WIB")  # all of Jambi, no daylight saving
+_WIB_OFFSET = timedelta(hours=7)
+WIB = timezone(_WIB_OFFSET, "WIB")  # all of Jambi, no daylight saving
 
 # Fields that name a subject by one identifier: kind and role.
 _NAMING_FIELDS = {
@@ -25,11 +27,6 @@ _NAMING_FIELDS = {
     "lodging_id": ("lodging", "subject"),
     "org_id": ("institution", "subject"),
 }
-_NAMED_BY = {
-    model: tuple((field, *named) for field, named in _NAMING_FIELDS.items() if field in model.model_fields)
-    for model in EVENT_TYPES.values()
-}
-
 _MIDNIGHT = time(0, 0)
 _INSTANTS = ("checked_in_at", "checked_out_at", "observed_at")
 _BEGINNINGS = ("entry_date", "start", "issued_on", "registered_on", "inspected_on", "held_on")
@@ -61,28 +58,45 @@ class Mention(msgspec.Struct, frozen=True):
 def mentions(event: Event) -> tuple[Mention, ...]:
     """Every subject that the event names, persons first; without weak person blocks, alerts and the feed itself."""
     data = event.data
+    naming = _NAMING[type(data)]
     if isinstance(data, IdentityChanged):
         role = "merged" if event.type == "identity.merged.v1" else "split"
         return tuple(Mention("person", (identifier_of_key(key),), role) for key in data.subjects)
     if isinstance(data, CommunityReported):
         return (Mention("area", (f"area:{data.area}",), "subject"),)
     found = []
-    permit_no = getattr(data, "permit_no", None) if event.type.startswith("stay_permit.") else None
-    for person, role in _persons(data):
+    permit_no = data.permit_no if naming.own_permit else None
+    for person, role in naming.persons(data):
         if identifiers := person.identifiers(permit_no):
             found.append(Mention("person", identifiers, role, person))
-    for field, kind, role in _NAMED_BY[type(data)]:
+    for field, kind, role in naming.others:
         if value := getattr(data, field):
             found.append(Mention(kind, (f"{kind}:{value}",), role))
     return tuple(found)
 
 
-def _persons(data: Any) -> list[tuple[PersonBlock, str]]:
-    person = getattr(data, "person", None)
-    if person is not None:
-        return [(person, "subject")]
-    visitors = [(person, "visitor") for person in getattr(data, "persons", ())]
-    return visitors or [(worker.person, "worker") for worker in getattr(data, "workers", ())]
+class _Naming(msgspec.Struct, frozen=True):
+    """How the events of one type name subjects, read from its model once."""
+
+    persons: Callable[[Any], Iterable[tuple[PersonBlock, str]]]
+    own_permit: bool  # its permit number is the person's own
+    others: tuple[tuple[str, str, str], ...]  # field, kind, role
+
+
+def _naming(model: type[Any]) -> _Naming:
+    fields = model.model_fields
+    persons: Callable[[Any], Iterable[tuple[PersonBlock, str]]] = lambda data: ()  # noqa: E731
+    if "person" in fields:
+        persons = lambda data: ((data.person, "subject"),)  # noqa: E731
+    elif "persons" in fields:
+        persons = lambda data: [(person, "visitor") for person in data.persons]  # noqa: E731
+    elif "workers" in fields:
+        persons = lambda data: [(worker.person, "worker") for worker in data.workers]  # noqa: E731
+    others = tuple((field, *named) for field, named in _NAMING_FIELDS.items() if field in fields)
+    return _Naming(persons, "person" in fields and "permit_no" in fields, others)
+
+
+_NAMING = {model: _naming(model) for model in EVENT_TYPES.values()}
 
 
 def happened(event: Event) -> datetime:
@@ -99,7 +113,7 @@ def happened(event: Event) -> datetime:
     fact = getattr(event.data, field)
     if time_of_day is None:
         return fact or event.time
-    local = event.time.astimezone(WIB)
+    local = event.time + _WIB_OFFSET
     if local.date() == fact and local.time() != _MIDNIGHT:
         return event.time
     return datetime.combine(fact, time_of_day).astimezone(UTC)
