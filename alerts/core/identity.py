@@ -95,7 +95,10 @@ def births_agree(one: str | None, other: str | None) -> bool:
 
 def niora_of(identifiers: Iterable[str]) -> str | None:
     """The NIORA among identifiers."""
-    return next((i for i in identifiers if i.startswith("niora:")), None)
+    for identifier in identifiers:
+        if identifier.startswith("niora:"):
+            return identifier
+    return None
 
 
 def rank(identifier: str) -> int:

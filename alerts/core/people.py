@@ -29,7 +29,7 @@ from alerts.core.identity import (
 from alerts.core.ports import Register
 from alerts.core.register.facts import without
 from alerts.core.register.fold import apply
-from alerts.core.register.subject import AnySubject, Naming, new_subject
+from alerts.core.register.subject import AnySubject, Naming, Subject, new_subject
 
 DECISIONS = ("merged", "split")  # roles of mentions by which an officer decides who is who
 
@@ -127,42 +127,47 @@ def _take_in_plain(desk: Desk, event: Event, mention: Mention) -> None:
 
 
 def _take_in_person(desk: Desk, number: int, event: Event, mention: Mention, torn: Collection[int]) -> None:
-    ids = {id for i in mention.identifiers if (id := desk.found.get(i)) is not None}
+    found, identifiers = desk.found, mention.identifiers
+    ids = {id for i in identifiers if (id := found.get(i)) is not None}
     birth_date = mention.person.birth_date if mention.person else None
     if len(ids) > 1:
         regroup(desk, [*ids, _home(desk, mention, number, event)])
         return
-    subject = desk.subjects[ids.pop()] if ids else desk.create("person", person_key(mention.identifiers[0]))
+    subject = desk.subjects[ids.pop()] if ids else desk.create("person", person_key(identifiers[0]))
     if subject.id in torn:
         _remember(desk, subject, number)
         return
-    niora = niora_of(mention.identifiers)
+    niora = niora_of(identifiers)
     agrees = births_agree(subject.birth_date, birth_date) and (not niora or not subject.niora or niora == subject.niora)
     if not agrees or subject.contradicts:
         _remember(desk, subject, number)
         regroup(desk, [subject.id])
         return
-    for identifier in mention.identifiers:
-        if desk.found.get(identifier) is None:
+    for identifier in identifiers:
+        if found.get(identifier) is None:
             desk.point(identifier, subject.id)
-    desk.put(_with(subject, number, event, mention, mention.identifiers))
+    desk.put(_with(subject, number, event, mention, identifiers))
 
 
-def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own: Collection[str]) -> AnySubject:
-    """The person with one more event, of whose identifiers `own` are this person's."""
-    best = min((i for i in mention.identifiers if i in own), key=rank)
+def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own: Sequence[str]) -> AnySubject:
+    """The person with one more event; `own` are those of its identifiers that are this person's."""
+    best = own[0] if len(own) == 1 else min(own, key=rank)
     # An event's claim on the person's key: the best sort of identifier wins, then the earliest event.
     name: Naming = (rank(best), happened(event), event.source, event.id)
     renamed = subject.naming is None or name < subject.naming
     born, born_too = subject.birth_date, mention.person.birth_date if mention.person else None
-    return msgspec.structs.replace(
-        subject,
-        facts=apply(subject.facts, event, mention),
-        history=subject.history if number in subject.history else (*subject.history, number),
-        naming=name if renamed else subject.naming,
-        key=person_key(best) if renamed else subject.key,
-        niora=subject.niora or niora_of(own),
-        birth_date=max(born, born_too, key=len) if born and born_too else born or born_too,
+    return Subject(
+        subject.id,
+        "person",
+        person_key(best) if renamed else subject.key,
+        apply(subject.facts, event, mention),
+        subject.standing,
+        subject.handled,
+        name if renamed else subject.naming,
+        subject.niora or niora_of(own),
+        max(born, born_too, key=len) if born and born_too else born or born_too,
+        subject.history if number in subject.history else (*subject.history, number),
+        subject.contradicts,
     )
 
 
@@ -197,7 +202,8 @@ def regroup(desk: Desk, ids: Iterable[int]) -> None:
     people = [new_subject(id, "person", "") for id in taken]
     for number, event, mention in named:
         index = homes[mention.identifiers[0]]
-        people[index] = _with(people[index], number, event, mention, groups[index].identifiers)
+        own = [i for i in mention.identifiers if i in groups[index].identifiers]
+        people[index] = _with(people[index], number, event, mention, own)
     for index, group in enumerate(groups):
         _seat(desk, people[index], group, taken, named)
     _hand_over(desk, old, homes, taken)

@@ -48,8 +48,9 @@ def turn(
 ) -> Effects:
     """Judge the batch, received by `now`, and up to `due` subjects whose time has come. Receipts are given in batch order."""
     number, subject_id = register.next_numbers()
-    alerts = register.alerts([event.data.alert for event, _ in batch if _by_officer(event)])
-    unknown = [pair for pair in batch if _by_officer(pair[0]) and pair[0].data.alert not in alerts]
+    said = [pair for pair in batch if _by_officer(pair[0])]
+    alerts = register.alerts([event.data.alert for event, _ in said]) if said else {}
+    unknown = [pair for pair in said if pair[0].data.alert not in alerts]
     batch = [pair for pair in batch if pair not in unknown] if unknown else batch
     fresh, receipts = _fresh(register, batch, number)
     desk = Desk(register, subject_id)

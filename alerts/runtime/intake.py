@@ -52,9 +52,7 @@ class KeptAreas(AreaCodes, frozen=True):
 def read_event(raw: bytes, received: datetime, decided: Decided, *, recorded: bool = False) -> Read:
     """The event in `raw`; sources that can only give BPS codes are converted here, at the edge."""
     event = decode(raw, received, decided.areas, recorded=recorded)
-    sources = decided.bps_sources
-    source = event.source if isinstance(event, Rejection) else None
-    if source in sources:
+    if isinstance(event, Rejection) and event.source in decided.bps_sources:
         return decode(raw, received, decided.areas, recorded=recorded, bps=True)
     return event
 
@@ -114,6 +112,8 @@ def take(
 
 def _corrects(store: SqliteStore, event: Event, refused: Mapping[tuple[str | None, str | None], str | None]) -> Event:
     """The event, correcting what it really corrects: where it replaces one in quarantine, what that one had meant to correct."""
+    if not event.supersedes:
+        return event
     seen = {event.id}
     while event.supersedes and event.supersedes not in seen:
         seen.add(event.supersedes)

@@ -117,6 +117,7 @@ def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
     Returns how many subjects were written. Entries that cannot be read are no obstacle.
     """
     connection = store.connection
+    store.register.forget()
     with transaction(connection):
         standing = {saved.subject.key: saved.subject.standing for saved in fresh.stored.values()}
         standing = _known_to_stand(store, standing)

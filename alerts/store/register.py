@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import apsw
@@ -13,6 +14,8 @@ from alerts.core.events.envelope import Event
 from alerts.core.ports import AlertRef, Ref
 from alerts.core.register.subject import AnySubject, decode
 from alerts.store.database import from_us, to_us
+
+RECENT_MAX = 20_000  # subjects
 
 DecodeKept = Callable[[bytes, datetime, str], Event]  # raw, received, source of an event that was accepted before
 
@@ -24,6 +27,7 @@ class SqliteRegister:
         self._connection = connection
         self._decode_kept = decode_kept
         self._feeds: dict[int, tuple[bytes, AnySubject]] = {}
+        self._recent: dict[int, AnySubject] = {}  # as committed through `remember`
 
     def known(self, refs: Collection[Ref]) -> Mapping[Ref, int]:
         sql = "SELECT source, id, number FROM events WHERE (source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
@@ -49,8 +53,26 @@ class SqliteRegister:
         return dict(self._rows(sql, _json(list(identifiers))))
 
     def subjects(self, ids: Collection[int]) -> Mapping[int, AnySubject]:
-        sql = "SELECT id, kind, entry FROM subjects WHERE id IN (SELECT value FROM json_each(?))"
-        return {id: decode(kind, entry) for id, kind, entry in self._rows(sql, _json(list(ids)))}
+        found = {id: subject for id in ids if (subject := self._recent.get(id))}
+        if len(found) < len(ids):
+            sql = "SELECT id, kind, entry FROM subjects WHERE id IN (SELECT value FROM json_each(?))"
+            missing = _json([id for id in ids if id not in found])
+            found |= {id: decode(kind, entry) for id, kind, entry in self._rows(sql, missing)}
+        return found
+
+    def remember(self, subjects: Iterable[AnySubject], removed: Iterable[int]) -> None:
+        """What the only writer has just written need not be read and decoded again, as long as there is room."""
+        for id in removed:
+            self._recent.pop(id, None)
+        for subject in subjects:
+            self._recent.pop(subject.id, None)  # the newest stand last
+            self._recent[subject.id] = subject
+        if len(self._recent) > RECENT_MAX:
+            self._recent = dict(islice(self._recent.items(), len(self._recent) - RECENT_MAX // 2, None))
+
+    def forget(self) -> None:
+        """After a rollback, or when somebody else wrote."""
+        self._recent.clear()
 
     def linkers(self, keys: Collection[str]) -> Collection[int]:
         sql = "SELECT DISTINCT subject FROM links WHERE target IN (SELECT value FROM json_each(?)) ORDER BY subject"

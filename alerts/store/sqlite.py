@@ -40,6 +40,7 @@ class SqliteStore:
         migrate(self.connection)
         self.register = SqliteRegister(self.connection, decode_kept)
         self.book = SqliteBook(self.connection)
+        self.connection.set_rollback_hook(self.register.forget)
 
     def close(self) -> None:
         self.connection.close()
@@ -75,6 +76,7 @@ class SqliteStore:
             self._many(
                 "UPDATE counters SET value = value + ? WHERE name = ?", [(n, name) for name, n in counts.items() if n]
             )
+            self.register.remember((saved.subject for saved in effects.saved), effects.removed)
 
     def _keep(self, effects: Effects) -> None:
         rows = [

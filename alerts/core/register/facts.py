@@ -9,8 +9,9 @@ Least data: a fact holds what a rule or another fact needs, nothing more; names 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
@@ -180,6 +181,8 @@ EMPTY: dict[str, Facts] = {
     "area": AreaFacts(),
 }
 
+_RECEIVED = attrgetter("received")
+
 F = TypeVar("F", bound=Fact)
 R = TypeVar("R", CheckIn, CommunitySaid)
 
@@ -197,13 +200,14 @@ def insert(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:
 def insert_recent(reports: tuple[R, ...], report: R) -> tuple[R, ...]:
     """As `insert`, keeping only what was received within `REPORTS_KEPT` of the newest receipt."""
     reports = insert(reports, report)
-    oldest = max(r.received for r in reports) - REPORTS_KEPT
-    return reports if reports[0].received >= oldest else tuple(r for r in reports if r.received >= oldest)
+    received = list(map(_RECEIVED, reports))
+    oldest = max(received) - REPORTS_KEPT
+    return reports if min(received) >= oldest else tuple(r for r in reports if r.received >= oldest)
 
 
-def newest_by(facts: Iterable[F], name: str) -> dict[str, F]:
+def newest_by(facts: Sequence[F], name: str) -> dict[str, F]:
     """The last fact of each value of a field, such as the newest word on each permit number."""
-    return {getattr(fact, name): fact for fact in facts}
+    return {getattr(fact, name): fact for fact in facts} if facts else {}
 
 
 def without(facts: Facts, source: str, id: str) -> Facts:

@@ -26,10 +26,13 @@ RELEASING = frozenset({"naturalised", "died", "protection"})  # reasons for whic
 EVERYTHING = frozenset(Person.__struct_fields__)
 _FOR_EVER = date.max
 _HOUR = timedelta(hours=1)
+_NONE = frozenset[str]()
 
 
 def links(facts: PersonFacts) -> frozenset[str]:
     """The subjects that the answer depends on: employers that the person was placed with or seen working for."""
+    if not facts.placements and not facts.sightings:
+        return _NONE
     nibs = {placed.nib for placed in facts.placements} | {seen.nib for seen in facts.sightings if seen.nib}
     return frozenset(f"employer:{nib}" for nib in nibs)
 
@@ -120,10 +123,9 @@ class _Held(msgspec.Struct, frozen=True):
 def _stays(facts: PersonFacts, present_from: datetime | None, now: datetime) -> tuple[list[Stay], datetime | None]:
     held = [*_permits(facts), *_visits(facts)]
     latest = _latest(held, present_from)
-    numbers = frozenset(h.permit_no for h in held)
     stays, holds = [], []
     for stay in held:
-        pending, until = _application_pending(facts, stay, numbers, now)
+        pending, until = _application_pending(facts, stay, held, now) if facts.applications else (False, None)
         if until:
             holds.append(until)
         stays.append(
@@ -145,6 +147,8 @@ def _stays(facts: PersonFacts, present_from: datetime | None, now: datetime) -> 
 
 
 def _permits(facts: PersonFacts) -> list[_Held]:
+    if not facts.permits:
+        return []
     ended = newest_by(facts.ended, "permit_no")
     return [
         _Held(no, no, p.kind, p.at, p.valid_from, p.valid_until, no in ended or _given_up(p, facts), p.activity, p.area)
@@ -154,7 +158,10 @@ def _permits(facts: PersonFacts) -> list[_Held]:
 
 def _given_up(permit: Permit, facts: PersonFacts, before: datetime | None = None) -> bool:
     """Whether the person left for good (EPO) after the permit was issued, and `before` an instant."""
-    return any(d.gave_up_permit and permit.at < d.at and (before is None or d.at <= before) for d in facts.departures)
+    for departed in facts.departures:
+        if departed.gave_up_permit and permit.at < departed.at and (before is None or departed.at <= before):
+            return True
+    return False
 
 
 def _visits(facts: PersonFacts) -> list[_Held]:
@@ -183,6 +190,8 @@ def _latest(held: list[_Held], present_from: datetime | None) -> _Held | None:
     """
     since = civil_date(present_from) if present_from else date.min
     current = [h for h in held if h.last_day >= since]
+    if len(current) <= 1:
+        return next((h for h in current if not h.ended), None)
     best = max((h for h in current if not h.ended), key=lambda h: (h.last_day, h.at), default=None)
     if best and any(h.ended and h.at > best.at and h.last_day > best.last_day for h in current):
         return None
@@ -190,18 +199,19 @@ def _latest(held: list[_Held], present_from: datetime | None) -> _Held | None:
 
 
 def _application_pending(
-    facts: PersonFacts, stay: _Held, numbers: frozenset[str | None], now: datetime
+    facts: PersonFacts, stay: _Held, held: list[_Held], now: datetime
 ) -> tuple[bool, datetime | None]:
     """Whether an application filed and paid in time protects the stay, and until when that answer holds by itself.
 
     The latest filing counts. It is found by the permit's number; a visit has none, so there any filing during it for a number
     that no known permit has.
     """
-    if stay.valid_until is None or not facts.applications:
+    if stay.valid_until is None:
         return False, None
     if stay.permit_no:
         filings = [a for a in facts.applications if a.permit_no == stay.permit_no]
     else:
+        numbers = {h.permit_no for h in held}
         filings = [a for a in facts.applications if a.permit_no not in numbers and a.filed_on >= stay.valid_from]
     if not filings:
         return False, None
@@ -216,6 +226,8 @@ def _application_pending(
 
 
 def _residence_registered(facts: PersonFacts, stay: _Held) -> bool:
+    if not facts.residences:
+        return False
     since = min(civil_date(stay.at), stay.valid_from)
     return any(
         r.issued_on >= since or bool(stay.valid_until and r.valid_until and r.valid_until >= stay.valid_until)
