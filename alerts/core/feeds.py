@@ -12,9 +12,9 @@ the bound on gaps: only the newest MAX_GAPS are kept.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import msgspec
 
@@ -42,14 +42,22 @@ class FeedOffice(msgspec.Struct, frozen=True):
         return kind_of(self.source)
 
 
-class FeedList(msgspec.Struct, frozen=True):
+class FeedList(msgspec.Struct, frozen=True, dict=True):
     """The listed offices by source."""
 
     offices: dict[str, FeedOffice]
 
     def by_kind(self, kind: str) -> tuple[FeedOffice, ...]:
         """The offices of one kind of agency, in the order of the file."""
-        return tuple(office for office in self.offices.values() if office.kind == kind)
+        return self.kinds.get(kind, ())
+
+    @cached_property
+    def kinds(self) -> dict[str, tuple[FeedOffice, ...]]:
+        """All of them, by kind."""
+        kinds: dict[str, tuple[FeedOffice, ...]] = {}
+        for office in self.offices.values():
+            kinds[office.kind] = (*kinds.get(office.kind, ()), office)
+        return kinds
 
 
 class FeedState(msgspec.Struct, frozen=True):
@@ -111,14 +119,30 @@ def silent_hours(state: FeedState, start: datetime, end: datetime) -> float:
     return silent / timedelta(hours=1)
 
 
-def watermarks(feeds: FeedList, states: Mapping[str, FeedState]) -> dict[str, datetime]:
-    """Per kind of agency, the instant until which all its connected offices are complete; no key when there is none."""
-    marks: dict[str, datetime] = {}
-    for source, state in states.items():
-        if office := feeds.offices.get(source):
-            until, kind = complete_until(office, state), kind_of(source)
-            marks[kind] = min(marks.get(kind, until), until)
-    return marks
+class Watermarks(Mapping[str, datetime]):
+    """Per kind of agency, the instant until which all its connected offices are complete; no key when there is none.
+
+    Each is worked out when it is first asked for: most turns need few of them.
+    """
+
+    def __init__(self, feeds: FeedList, states: Mapping[str, FeedState]) -> None:
+        self._feeds, self._states = feeds, states
+        self._found: dict[str, datetime | None] = {}
+
+    def __getitem__(self, kind: str) -> datetime:
+        if kind not in self._found:
+            connected = (o for o in self._feeds.by_kind(kind) if o.source in self._states)
+            self._found[kind] = min((complete_until(o, self._states[o.source]) for o in connected), default=None)
+        mark = self._found[kind]
+        if mark is None:
+            raise KeyError(kind)
+        return mark
+
+    def __iter__(self) -> Iterator[str]:
+        return (kind for kind in self._feeds.kinds if self.get(kind) is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _rank(beat: tuple[datetime | None, datetime | None]) -> tuple[bool, datetime, bool, datetime]:

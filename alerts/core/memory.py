@@ -22,7 +22,7 @@ class MemoryRegister:
         self._superseded: set[Ref] = set()
         self.identifiers: dict[str, int] = {}
         self._linkers: dict[str, set[int]] = {}
-        self._feeds: dict[str, int] = {}
+        self._feeds: dict[str, AnySubject] = {}
         self._alerts = dict(alerts or {})
         self._due: list[tuple[datetime, int]] = []  # heaps; an entry counts while it agrees with what is stored
         self._waiting: dict[str, list[tuple[datetime, int]]] = {}
@@ -49,7 +49,7 @@ class MemoryRegister:
         return sorted({id for key in keys for id in self._linkers.get(key, ())})
 
     def feeds(self) -> Mapping[str, AnySubject]:
-        return {source: self.stored[id].subject for source, id in self._feeds.items()}
+        return self._feeds
 
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
         return {id: self._alerts[id] for id in ids if id in self._alerts}
@@ -108,7 +108,7 @@ class MemoryRegister:
         for key in saved.links:
             self._linkers.setdefault(key, set()).add(subject.id)
         if subject.kind == "feed":
-            self._feeds[subject.facts.source] = subject.id
+            self._feeds[subject.facts.source] = subject
         if saved.next_change:
             heapq.heappush(self._due, (saved.next_change, subject.id))
         for wait in saved.waiting:

@@ -20,7 +20,7 @@ from alerts.core.engine import Change, Context, step, withdraw_all
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import identifier_of_key
 from alerts.core.events.mentions import mentions
-from alerts.core.feeds import FeedList, FeedState, heard, watermarks
+from alerts.core.feeds import FeedList, FeedState, Watermarks, heard
 from alerts.core.people import Desk, regroup, take_back, take_in
 from alerts.core.ports import AlertRef, Effects, Kept, Officers, Ref, Register, Saved
 from alerts.core.register.facts import EMPTY, EmployerFacts
@@ -59,7 +59,7 @@ def turn(
     corrected, withheld = _fold(desk, fresh)
     officers = _officers(desk, [k for k in fresh if k.number not in withheld], corrected, alerts)
     states = {source: feed.facts for source, feed in feeds.items()}
-    complete = watermarks(settled.feeds, states) if settled.complete is None else settled.complete
+    complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
     context = Context(
         settled.rules, settled.units, settled.calendar, settled.feeds, states, complete, register.last_turn()
     )

@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.core.calendar import Calendar, MissingYear
 from alerts.core.engine import Context, State, Verdict, area_of, judge_rule, shown_facts
-from alerts.core.feeds import FeedState, watermarks
+from alerts.core.feeds import FeedState, Watermarks
 from alerts.core.register.derive import derive
 from alerts.core.rules import Offset, Rule, Step
 from alerts.core.turn import Settled
@@ -72,7 +72,7 @@ class WaitingLine(msgspec.Struct, frozen=True):
 
 def context_of(settled: Settled, states: Mapping[str, FeedState]) -> Context:
     """What the engine is given beside a subject."""
-    complete = watermarks(settled.feeds, states)
+    complete = Watermarks(settled.feeds, states)
     return Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
 
 

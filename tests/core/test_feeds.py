@@ -16,10 +16,10 @@ from alerts.core.feeds import (
     FeedList,
     FeedOffice,
     FeedState,
+    Watermarks,
     complete_until,
     heard,
     silent_hours,
-    watermarks,
 )
 
 T0 = datetime(2026, 3, 1, tzinfo=UTC)
@@ -131,5 +131,5 @@ def test_a_kind_is_complete_as_far_as_its_slowest_connected_office():
         "imigrasi/bungo": fold([(at(90), False, None)]),
         "imigrasi/unlisted": fold([(at(1), False, None)]),
     }
-    assert watermarks(feeds, states) == {"imigrasi": at(90) - 2 * DAY}  # kerinci and kemlu were never heard
+    assert Watermarks(feeds, states) == {"imigrasi": at(90) - 2 * DAY}  # kerinci and kemlu were never heard
     assert [o.source for o in feeds.by_kind("kemlu")] == ["kemlu/pusat"]

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.core.engine import Change, Context, alert_id, judge_rule, step
-from alerts.core.feeds import watermarks
+from alerts.core.feeds import Watermarks
 from alerts.core.memory import MemoryRegister
 from alerts.core.ports import Saved
 from alerts.core.register.derive import derive
@@ -53,7 +53,7 @@ def verdicts(saved: Saved, register: MemoryRegister, settled: Settled, now: date
 
 def context_of(register: MemoryRegister, settled: Settled) -> Context:
     states = {source: feed.facts for source, feed in register.feeds().items()}
-    complete = watermarks(settled.feeds, states) if settled.complete is None else settled.complete
+    complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
     return Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
 
 

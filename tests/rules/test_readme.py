@@ -19,7 +19,9 @@ from alerts.files.setup import Setup, load_setup
 SHIPPED = Path(__file__).parents[2] / "rules"
 PAGE = (SHIPPED / "README.md").read_text(encoding="utf-8")
 
-NAMES = {"LodgingReport": "report", "InstitutionPermit": "permit", "ReportedArea": "place"}  # as the rules call them; else the type's own name
+# As the rules call them; else the type's own name.
+# As the rules call them; else the type's own name.
+NAMES = {"LodgingReport": "report", "InstitutionPermit": "permit", "ReportedArea": "place"}
 TYPES = {bool: "true/false", str: "text", int: "whole number", date: "date", datetime: "instant"}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -23,6 +23,8 @@ from alerts.core.register.views import (
     Lodging,
     LodgingReport,
 )
+
+_HOUR = timedelta(hours=1)
 
 
 def derive(
@@ -73,10 +75,10 @@ def _delay_hours(report: CheckIn, feed: FeedState | None) -> int:
     """Hours between check-in and report, begun ones counted. Without a time of report our receipt stands for it, less the
     hours in which the feed itself was silent: an outage is not the reporter's lateness."""
     until = report.reported_at or report.received
-    hours = (until - report.at).total_seconds() / 3600
     if report.reported_at is None and feed:
-        hours -= silent_hours(feed, report.at, until)
-    return max(0, math.ceil(hours))
+        hours = (until - report.at).total_seconds() / 3600 - silent_hours(feed, report.at, until)
+        return max(0, math.ceil(hours))
+    return max(0, -((report.at - until) // _HOUR))  # rounded up
 
 
 def _institution(facts: InstitutionFacts) -> Institution:

@@ -92,8 +92,9 @@ def presence(facts: PersonFacts) -> tuple[datetime | None, bool]:
 
 def _area(facts: PersonFacts) -> str | None:
     latest: Any = None
-    for sort in (facts.arrivals, facts.permits, facts.residences, facts.lodgings, facts.sightings, facts.placements):
-        named = next((fact for fact in reversed(sort) if fact.area), None)
+    sorts = (facts.arrivals, facts.permits, facts.residences, facts.lodgings, facts.sightings, facts.placements)
+    for sort in sorts:
+        named: Any = next((fact for fact in reversed(sort) if fact.area), None)  # type: ignore[attr-defined]
         if named and (latest is None or named.order > latest.order):
             latest = named
     return latest.area if latest else None
@@ -239,7 +240,7 @@ def _residence_registered(facts: PersonFacts, stay: _Held) -> bool:
 
 
 def _entries(facts: PersonFacts) -> list[Entry]:
-    entries = newest_by(facts.arrivals, "entry_date")
+    entries: dict[date, Arrived] = {arrival.entry_date: arrival for arrival in facts.arrivals}  # the newest of each day
     last = facts.arrivals[-1].entry_date if facts.arrivals else None
     return [
         Entry(
