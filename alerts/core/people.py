@@ -149,6 +149,11 @@ def _take_in_person(desk: Desk, number: int, event: Event, mention: Mention, tor
     desk.put(_with(subject, number, event, mention, identifiers))
 
 
+def _precision(birth: str) -> tuple[int, str]:
+    """Of two birth dates the more precise counts; of two as precise, which contradict, the same one in any order."""
+    return len(birth), birth
+
+
 def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own: Sequence[str]) -> AnySubject:
     """The person with one more event; `own` are those of its identifiers that are this person's."""
     best = own[0] if len(own) == 1 else min(own, key=rank)
@@ -165,7 +170,7 @@ def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own:
         subject.handled,
         name if renamed else subject.naming,
         subject.niora or niora_of(own),
-        max(born, born_too, key=len) if born and born_too else born or born_too,
+        max(born, born_too, key=_precision) if born and born_too else born or born_too,
         subject.history if number in subject.history else (*subject.history, number),
         subject.contradicts,
     )

@@ -232,6 +232,15 @@ def test_a_contradiction_is_kept_on_both_sides_for_a_human() -> None:
     assert who(register, "niora:N2").id == other.id
 
 
+def test_of_two_birth_dates_that_contradict_the_register_keeps_the_same_one_in_any_order() -> None:
+    one, other = (
+        permit("a", passport("X1", birth_date="1980-05-17")),
+        permit("b", passport("X1", birth_date="1991-02-03")),
+    )
+    kept = [who(run(*batches), "passport:UTO:X1").birth_date for batches in ([one, other], [other, one])]
+    assert kept[0] == kept[1]
+
+
 def test_an_officer_who_merges_moves_the_alerts_and_one_who_splits_moves_them_back() -> None:
     register = run(permit("a", X1, "P1"), permit("b", X2, "P2"))
     before = standing(register)
