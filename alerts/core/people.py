@@ -306,17 +306,15 @@ def _seat(desk: Desk, person: AnySubject, group: Group, taken: list[int], named:
 
 
 def _hand_over(desk: Desk, old: list[AnySubject], homes: Mapping[str, int], taken: list[int]) -> None:
-    """Alerts that stand, and closings, go with the key of the person they were about."""
+    """Alerts that stand go with the key of the person they were about, closings with the one of the alert they closed."""
     for subject in old:
         index = homes.get(identifier_of_key(subject.key))
-        if index is None:
-            continue
-        heir = desk.subjects[taken[index]]
-        handled = {*heir.handled, *subject.handled}
-        desk.put(
-            msgspec.structs.replace(
-                heir,
-                standing=(*heir.standing, *subject.standing),
-                handled=tuple(sorted(handled, key=lambda h: (h.at, h.source, h.id))),
-            )
-        )
+        if index is not None:
+            heir = desk.subjects[taken[index]]
+            desk.put(msgspec.structs.replace(heir, standing=(*heir.standing, *subject.standing)))
+        for closing in subject.handled:
+            index = homes.get(identifier_of_key(closing.about or subject.key))
+            if index is not None:
+                heir = desk.subjects[taken[index]]
+                handled = sorted({*heir.handled, closing}, key=lambda h: (h.at, h.source, h.id))
+                desk.put(msgspec.structs.replace(heir, handled=tuple(handled)))

@@ -159,7 +159,8 @@ def _officers(
         now = next((s.alert for s in standing if (s.rule, s.item) == (alert.rule, alert.item)), data.alert)
         officers.append(Officers(now, what, event.time, event.source, outcome, data.note))
         if what == "closed" and subject:
-            handled = Handled(alert.rule, alert.item, event.time, outcome or "", event.source, event.id)
+            says = (event.time, outcome or "", event.source, event.id)
+            handled = Handled(alert.rule, alert.item, *says, about=alert.subject)
             ordered = sorted({*subject.handled, handled}, key=lambda h: (h.at, h.source, h.id))
             desk.put(msgspec.structs.replace(subject, handled=tuple(ordered)))
     return tuple(officers)

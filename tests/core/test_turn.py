@@ -318,6 +318,16 @@ def test_a_closing_goes_with_the_person_when_persons_are_merged() -> None:
     assert EXPIRED not in standing(register)
 
 
+def test_a_closing_goes_back_with_the_person_when_a_merge_was_a_mistake() -> None:
+    other = alert_id("stay_expired", "person:UTO:X2", "P2", 0)
+    register = run(permit("a", X1), permit("b", X2, "P2"))
+    take(register, said_by_officer("c", "closed", other, outcome="false_alarm"))
+    take(register, decided("m", "merged", "person:UTO:X1", "person:UTO:X2"))
+    effects = take(register, decided("s", "split", "person:UTO:X1", "person:UTO:X2", day="2026-01-02"))
+    assert other not in {change.alert for change in effects.changes}
+    assert standing(register) == {EXPIRED}
+
+
 def test_what_officers_say_of_alerts_that_never_were_is_handed_back_without_a_receipt() -> None:
     effects = take(run(permit("a", X1)), said_by_officer("c", "acknowledged", "no-such-alert"))
     assert [event.id for event, _ in effects.unknown_alerts] == ["c"]

@@ -50,6 +50,7 @@ class Handled(msgspec.Struct, frozen=True, array_like=True, gc=False):
     outcome: str
     source: str  # of the officer's event
     id: str
+    about: str = ""  # the key in that alert's id: whoever bears it has the closing
 
 
 class Subject(msgspec.Struct, Generic[K], frozen=True, array_like=True, gc=False):
