@@ -95,7 +95,7 @@ class MemoryRegister:
             else:
                 self.identifiers[identifier] = owner
         for change in effects.changes:
-            self._alerts[change.alert] = AlertRef(change.subject, change.rule, change.item)
+            self._alerts.setdefault(change.alert, AlertRef(change.subject, change.rule, change.item))
         self._last_turn = effects.judged_at
         number = max((kept.number + 1 for kept in effects.kept), default=0)
         id = max((s.subject.id + 1 for s in effects.saved), default=0)

@@ -312,6 +312,14 @@ def test_closing_an_alert_ends_it_for_good() -> None:
     assert take(register, permit("d", X1, "P1", "2026-01-20")).changes == ()
 
 
+def test_an_alert_is_remembered_by_the_key_it_was_raised_under() -> None:
+    register = run(permit("a", {"niora": "N1"}))
+    alert = alert_id("stay_expired", "person:NIORA:N1", "P1", 0)
+    take(register, permit("b", passport("X1", niora="N1")))
+    assert EXPIRED in standing(register), "they have another name now"
+    assert register.alerts([alert])[alert].subject == "person:NIORA:N1"
+
+
 def test_a_closing_goes_with_the_person_when_persons_are_merged() -> None:
     register = run(permit("a", X1), said_by_officer("c", "closed", outcome="confirmed"), permit("b", X2, "P2"))
     take(register, decided("m", "merged", "person:UTO:X1", "person:UTO:X2"))
