@@ -1,16 +1,34 @@
-"""How often the laws are tried: the same worlds in every run of CI, new ones where LAPOR_LAWS=more asks for many."""
+"""How often the laws are tried: the same worlds in every `make test`; in `make soak` new ones until its minutes are over."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Generator
+from typing import Any
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, is_hypothesis_test, settings
+
+from tests.lengths import SOAK_S, rounds
 
 _slow = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
 settings.register_profile(
     "short", max_examples=200, deadline=None, derandomize=True, report_multiple_bugs=False, suppress_health_check=_slow
 )
 settings.register_profile(
-    "more", max_examples=3000, deadline=None, report_multiple_bugs=False, suppress_health_check=_slow
+    "long", max_examples=3000, deadline=None, report_multiple_bugs=False, suppress_health_check=_slow
 )
-settings.load_profile("more" if os.environ.get("LAPOR_LAWS") == "more" else "short")
+settings.load_profile("long" if SOAK_S else "short")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
+    """In a soak a law is tried round after round. Hypothesis keeps a failing world, and begins with it the next time."""
+    law = pyfuncitem.obj
+    if not (SOAK_S and is_hypothesis_test(law)):
+        return (yield)
+    pyfuncitem.obj = lambda **given: [law(**given) for _ in rounds(1)]
+    try:
+        return (yield)
+    except Exception as error:
+        error.add_note(f"again: LAPOR_SOAK_MINUTES=0.1 .venv/bin/python -m pytest '{pyfuncitem.nodeid}'")
+        raise

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from alerts.core.events.mentions import happened, mentions
@@ -16,41 +13,10 @@ from alerts.core.identity import Claim, Decision, partition
 from alerts.core.memory import MemoryRegister
 from alerts.core.register.facts import PersonFacts
 from alerts.core.register.fold import apply
-from alerts.core.turn import Settled, turn
-from tests.properties.worlds import AS_HEARD, COMPLETE, END, IDENTIFIERS, WORK, Batch, heartbeats, worlds
+from tests.properties.pictures import arrive, judge, picture
+from tests.properties.worlds import AS_HEARD, COMPLETE, DAY, END, WORK, Batch, closing, heartbeats, worlds
 
 Case = tuple[Batch, list[list[int]]]  # a world, and the places of its events as they arrive
-
-
-def arrive(batches: Sequence[Batch], settled: Settled, last: Batch = []) -> MemoryRegister:  # noqa: B006 - never changed
-    """The register after these batches, each judged once it has been received, and then at END."""
-    register, now = MemoryRegister(), datetime.min.replace(tzinfo=END.tzinfo)
-    for batch in batches:
-        now = max([now, *(event.received for event, _ in batch)])
-        register.apply(turn(register, batch, settled, now))
-    register.apply(turn(register, last, settled, END, due=sys.maxsize))
-    return register
-
-
-def picture(register: MemoryRegister) -> dict[str, Any]:
-    """What the register holds, by key: nothing in it depends on numbers that the order of arrival gives."""
-    subjects = {id: saved.subject for id, saved in register.stored.items()}
-    keys = {id: subject.key for id, subject in subjects.items()}
-    assert len(set(keys.values())) == len(keys), "two subjects have one key"
-    found = register.find(IDENTIFIERS)
-    assert set(found.values()) <= keys.keys(), "an identifier leads nowhere"
-    return {
-        s.key: {
-            "facts": s.facts,
-            "identifiers": {i for i, id in found.items() if id == s.id},
-            "contradicts": {keys[id] for id in s.contradicts},
-            "history": {(e.source, e.id) for e in register.events(s.history).values()},
-            "standing": {(a.alert, a.rule, a.item, a.severity, a.unit, a.step) for a in s.standing},
-            "waiting": {(w.rule, w.item, w.kind, w.until) for w in register.stored[s.id].waiting},
-            "next_change": register.stored[s.id].next_change,
-        }
-        for s in subjects.values()
-    }
 
 
 @st.composite
@@ -88,6 +54,33 @@ def test_so_they_do_when_sources_are_late_but_complete_in_the_end(case: Case) ->
 @given(arriving(worlds(6, [WORK])))
 def test_so_they_do_when_approvals_and_their_workers_come_in_any_order(case: Case) -> None:
     assert picture(arrive(in_batches(case), COMPLETE)) == picture(arrive([case[0]], COMPLETE))
+
+
+@given(arriving(worlds(10)), st.lists(st.integers(0, 20), min_size=1, max_size=3), st.booleans())
+def test_so_they_do_when_officers_close_alerts_and_take_that_back(case: Case, picks: list[int], mistaken: bool) -> None:
+    """Of alerts that stand before anything else comes: what is closed before it is raised is refused, and has to be."""
+    world, order = case
+    assume(not any(event.supersedes for event, _ in world))
+    known, rest = world[: len(world) // 2], world[len(world) // 2 :]
+    said = [*rest, *closings(known, picks, mistaken)]
+    batches = [[said[place % len(said)] for place in batch] for batch in order]
+    assert closed(known, [*batches, said]) == closed(known, [said])
+
+
+def closings(known: Batch, picks: list[int], mistaken: bool) -> Batch:
+    """Officers close some of the alerts that stand, the first of them by mistake."""
+    alerts = sorted(alert for entry in closed(known, []).values() for alert, *_ in entry["standing"])
+    said = [closing(f"c{n}", alerts[pick % len(alerts)], END - n * DAY) for n, pick in enumerate(picks) if alerts]
+    again = [closing("again", said[-1][0].data.alert, END, supersedes="c0")] if said and mistaken else []
+    return [*said, *again]
+
+
+def closed(known: Batch, batches: list[Batch]) -> dict[str, Any]:
+    """What all comes to that arrives at END, once `known` is judged."""
+    register = MemoryRegister()
+    for batch in [known, *batches]:
+        judge(register, COMPLETE, END, batch)
+    return picture(register)
 
 
 @given(worlds())

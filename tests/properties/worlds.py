@@ -308,6 +308,13 @@ def worlds(most: int = 12, fields: Sequence[tuple[str, ...]] = FIELDS) -> st.Sea
     return types.flatmap(lambda types: st.lists(_happenings(types), min_size=1, max_size=most)).map(build)
 
 
+def closing(id: str, alert: str, at: datetime, **more: str) -> tuple[Event, bytes]:
+    """An officer closes an alert."""
+    raw: dict[str, Any] = {"specversion": "1.0", "id": id, "source": "kesbangpol/a", "type": "alert.closed.v1"}
+    raw |= {"time": at.isoformat(), "receivedtime": at.isoformat()}
+    return decoded(raw | {"data": {"alert": alert, "outcome": "false_alarm"}} | more)
+
+
 def heartbeats(at: datetime = END) -> Batch:
     """Every listed office says that it has told everything up to `at`."""
     return [
