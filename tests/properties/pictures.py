@@ -7,8 +7,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from alerts.core.engine import Context, judge_rule
+from alerts.core.feeds import Watermarks
 from alerts.core.memory import MemoryRegister
 from alerts.core.ports import Saved
+from alerts.core.register.derive import derive
 from alerts.core.register.subject import Standing
 from alerts.core.turn import Settled, turn
 from tests.properties.worlds import END, IDENTIFIERS, RULES, Batch
@@ -76,3 +79,27 @@ def _of_subject(saved: Saved, register: MemoryRegister) -> dict[str, Any]:
 def _stands(alert: Standing) -> tuple[Any, ...]:
     what = (alert.alert, alert.rule, alert.item, alert.round, alert.fingerprint, alert.shadow)
     return (*what, alert.step, alert.severity, alert.unit, None if alert.rule in _UNDATED else alert.due)
+
+
+def verdicts(saved: Saved, register: MemoryRegister, settled: Settled, now: datetime) -> Any:
+    """What every rule says of the subject at an instant, less what only an observer of time would see."""
+    context = context_of(register, settled)
+    linked = linked_to(saved, register)
+    view, _ = derive(saved.subject, linked, settled.feeds, context.states, now)
+    found = [
+        v
+        for rule in settled.rules.about(saved.subject.kind)
+        for v in judge_rule(rule, saved.subject, view, context, now)
+    ]
+    return [(v.rule.id, v.item, v.state, v.due, v.step, v.round, v.waits_for, v.waits_until) for v in found]
+
+
+def context_of(register: MemoryRegister, settled: Settled) -> Context:
+    states = {source: feed.facts for source, feed in register.feeds().items()}
+    complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
+    return Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
+
+
+def linked_to(saved: Saved, register: MemoryRegister) -> dict[str, Any]:
+    found = register.find(saved.links)
+    return {key: register.subjects([id])[id].facts for key, id in found.items()}

@@ -6,20 +6,18 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.core.calendar import civil_date, start_of_day
-from alerts.core.engine import Change, Context, judge_rule, step
-from alerts.core.feeds import Watermarks
+from alerts.core.engine import Change, step
 from alerts.core.memory import MemoryRegister
-from alerts.core.ports import AlertRef, Saved
-from alerts.core.register.derive import derive
+from alerts.core.ports import AlertRef
 from alerts.core.replay import replay
 from alerts.core.turn import Settled, turn
+from tests.properties.pictures import context_of, linked_to, verdicts
 from tests.properties.worlds import (
     AS_HEARD,
     COMPLETE,
@@ -60,26 +58,6 @@ def replayed(world: Batch, settled: Settled) -> tuple[list[Change], MemoryRegist
 
 
 # next_change ------------------------------------------------------------------------------------------------------------
-
-
-def verdicts(saved: Saved, register: MemoryRegister, settled: Settled, now: datetime) -> Any:
-    """What every rule says of the subject at an instant, less what only an observer of time would see."""
-    context = context_of(register, settled)
-    linked = linked_to(saved, register)
-    view, _ = derive(saved.subject, linked, settled.feeds, context.states, now)
-    found = [v for rule in RULES.about(saved.subject.kind) for v in judge_rule(rule, saved.subject, view, context, now)]
-    return [(v.rule.id, v.item, v.state, v.due, v.step, v.round, v.waits_for, v.waits_until) for v in found]
-
-
-def context_of(register: MemoryRegister, settled: Settled) -> Context:
-    states = {source: feed.facts for source, feed in register.feeds().items()}
-    complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
-    return Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
-
-
-def linked_to(saved: Saved, register: MemoryRegister) -> dict[str, Any]:
-    found = register.find(saved.links)
-    return {key: register.subjects([id])[id].facts for key, id in found.items()}
 
 
 def judged(world: Batch, settled: Settled, now: datetime) -> MemoryRegister:
