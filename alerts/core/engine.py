@@ -126,11 +126,8 @@ class Judged(msgspec.Struct, frozen=True):
 
 def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Context, now: datetime) -> Judged:
     """Judge every rule about the subject at `now` and say what changed since it was last judged."""
-    rules = context.rules.about(subject.kind)
-    if not rules and not subject.standing:
-        return Judged(subject, (), None, ())
-    wanted = context.rules.reads(subject.kind)
-    view, holds_until = derive(subject, linked, context.feeds, context.states, now, wanted)
+    rules, read_by_rules = context.rules.about(subject.kind), context.rules.reads(subject.kind)
+    view, holds_until = derive(subject, linked, context.feeds, context.states, now, read_by_rules)
     verdicts = [
         _judge(rule, subject, item, values, context, now)
         for rule in rules
@@ -144,9 +141,12 @@ def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Cont
     if not subject.standing and not any(v.state is not State.ahead for v in verdicts):
         return Judged(subject, (), next_change, ())
     stands, changes = _differ(subject, verdicts, context, now)
-    changed = subject if stands == subject.standing else msgspec.structs.replace(subject, standing=stands)
-    had = {(s.rule, s.item) for s in subject.standing}
-    waiting = tuple(_waiting(v, (v.rule.id, v.item) in had) for v in verdicts if v.waits_for)
+    if stands != subject.standing:
+        changed = msgspec.structs.replace(subject, standing=stands)
+    else:
+        changed = subject
+    stand = {(s.rule, s.item) for s in stands}
+    waiting = tuple(_waiting(v, (v.rule.id, v.item) in stand) for v in verdicts if v.waits_for)
     return Judged(changed, changes, next_change, waiting)
 
 

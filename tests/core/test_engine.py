@@ -249,6 +249,12 @@ def test_while_a_source_is_silent_a_standing_alert_neither_climbs_nor_ends() -> 
     assert said(judge(subject, DUE + 12 * DAY, NEEDING)) == [("stepped", "high", "step")]
 
 
+def test_an_alert_raised_onto_a_step_that_waits_for_the_next_stands_and_only_does_not_climb() -> None:
+    judged = judge(holder(), DUE + 12 * DAY, NEEDING, complete={"imigrasi": DUE + 5 * DAY})
+    assert said(judged) == [("raised", "low", "due")]
+    assert [(w.kind, w.until, w.stands) for w in judged.waiting] == [("imigrasi", DUE + 10 * DAY, True)]
+
+
 def test_a_standing_alert_is_kept_when_the_source_falls_back_behind_its_deadline() -> None:
     subject = judge(holder(), DUE, NEEDING).subject
     judged = judge(subject, DUE + DAY, NEEDING, complete={"disnaker": DUE - DAY})
