@@ -34,14 +34,19 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def worked(tmp_path: Path, root: Path) -> Iterator[Office]:
-    office = Office(tmp_path / "lapor-dini.sqlite", decisions(root))
+    office = at_work(tmp_path, root)
+    yield office
+    office.store.close()
+
+
+def at_work(folder: Path, root: Path) -> Office:
+    office = Office(folder / "lapor-dini.sqlite", decisions(root))
     office.accept(*(permit(number, day) for number, day in enumerate(LAST_DAYS, 1)), TOLD_ALL)
     office.later(hours=1)
     ids = {alert.item: alert.id for alert in office.alerts()}
     office.accept(officers("o1", "acknowledged", ids["P1"]), officers("o2", "closed", ids["P2"], outcome="confirmed"))
     assert {alert.item: alert.state for alert in office.alerts()} == STANDING
-    yield office
-    office.store.close()
+    return office
 
 
 def rule(office: Office) -> Rule:

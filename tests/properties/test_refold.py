@@ -22,6 +22,7 @@ from tests.runtime.office import ROOT, decisions
 SORTS = [*FIELDS, WHO, WHO]  # identities most: merges, splits and corrections are what a refold is for
 
 
+@settings(max_examples=60)
 @given(worlds(10, SORTS))
 def test_after_every_event_the_register_is_what_a_refold_of_the_events_so_far_makes(world: Batch) -> None:
     received = sorted(world, key=lambda e: e[0].received)
@@ -33,6 +34,7 @@ def test_after_every_event_the_register_is_what_a_refold_of_the_events_so_far_ma
         assert picture(register) == picture(refold)
 
 
+@settings(max_examples=60)
 @given(worlds(10, SORTS))
 def test_so_it_is_whatever_order_the_events_came_in(world: Batch) -> None:
     """The same at one instant, so that only the way differs: in the order written, which is not that of time."""
