@@ -160,6 +160,7 @@ def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own:
     # An event's claim on the person's key: the best sort of identifier wins, then the earliest event.
     name: Naming = (rank(best), happened(event), event.source, event.id)
     renamed = subject.naming is None or name < subject.naming
+    niora, niora_too = subject.niora, niora_of(own)
     born, born_too = subject.birth_date, mention.person.birth_date if mention.person else None
     return Subject(
         subject.id,
@@ -169,7 +170,7 @@ def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own:
         subject.standing,
         subject.handled,
         name if renamed else subject.naming,
-        subject.niora or niora_of(own),
+        min(niora, niora_too) if niora and niora_too else niora or niora_too,  # only an officer can give somebody two
         max(born, born_too, key=_precision) if born and born_too else born or born_too,
         subject.history if number in subject.history else (*subject.history, number),
         subject.contradicts,

@@ -241,6 +241,22 @@ def test_of_two_birth_dates_that_contradict_the_register_keeps_the_same_one_in_a
     assert kept[0] == kept[1]
 
 
+def test_of_two_nioras_that_an_officer_joined_the_register_keeps_the_same_one_in_any_order() -> None:
+    batches = [
+        decided("a", "merged", "person:UTO:X1", "person:UTO:X2"),
+        decided("b", "merged", "person:NIORA:N1", "person:UTO:X1"),
+        decided("c", "merged", "person:UTO:X1", "person:NIORA:N2"),
+        event(
+            "d",
+            "arrival.recorded",
+            person=passport("X1", previous_passport_no="X3"),
+            entry_date="2026-01-01",
+            port="JKT",
+        ),
+    ]
+    assert [who(run(*order), "passport:UTO:X1").niora for order in (batches, batches[::-1])] == ["niora:N1", "niora:N1"]
+
+
 def test_an_officer_who_merges_moves_the_alerts_and_one_who_splits_moves_them_back() -> None:
     register = run(permit("a", X1, "P1"), permit("b", X2, "P2"))
     before = standing(register)
