@@ -26,7 +26,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
     law = pyfuncitem.obj
     if not (SOAK_S and is_hypothesis_test(law)):
         return (yield)
-    pyfuncitem.obj = lambda **given: [law(**given) for _ in rounds(1)]
+
+    def again(**given: Any) -> None:
+        for _ in rounds(1):
+            law(**given)
+
+    pyfuncitem.obj = again
     try:
         return (yield)
     except Exception as error:

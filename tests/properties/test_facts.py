@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.core.events.catalogue import EVENT_TYPES
@@ -75,6 +75,7 @@ def repeated(draw: st.DrawFn, worlds: st.SearchStrategy[Batch]) -> tuple[list[Ev
     return events, draw(st.permutations([*events, *more]))
 
 
+@settings(max_examples=100)
 @given(repeated(worlds(12, [*FIELDS, *((type,) for type in FIELDS[0])])))
 def test_any_events_leave_the_same_facts_in_any_order_and_number(case: tuple[list[Event], list[Event]]) -> None:
     events, arrived = case

@@ -51,7 +51,7 @@ def shipped() -> Decided:
     return decisions(ROOT / "rules")
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(worlds(8, SORTS), st.integers(0, 48))
 def test_after_every_event_the_store_is_what_its_events_say(world: Batch, pause_hours: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
