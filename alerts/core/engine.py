@@ -126,8 +126,11 @@ class Judged(msgspec.Struct, frozen=True):
 
 def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Context, now: datetime) -> Judged:
     """Judge every rule about the subject at `now` and say what changed since it was last judged."""
-    rules, read_by_rules = context.rules.about(subject.kind), context.rules.reads(subject.kind)
-    view, holds_until = derive(subject, linked, context.feeds, context.states, now, read_by_rules)
+    rules = context.rules.about(subject.kind)
+    if not rules and not subject.standing:
+        return Judged(subject, (), None, ())
+    wanted = context.rules.reads(subject.kind)
+    view, holds_until = derive(subject, linked, context.feeds, context.states, now, wanted)
     verdicts = [
         _judge(rule, subject, item, values, context, now)
         for rule in rules
@@ -141,10 +144,7 @@ def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Cont
     if not subject.standing and not any(v.state is not State.ahead for v in verdicts):
         return Judged(subject, (), next_change, ())
     stands, changes = _differ(subject, verdicts, context, now)
-    if stands != subject.standing:
-        changed = msgspec.structs.replace(subject, standing=stands)
-    else:
-        changed = subject
+    changed = subject if stands == subject.standing else msgspec.structs.replace(subject, standing=stands)
     stand = {(s.rule, s.item) for s in stands}
     waiting = tuple(_waiting(v, (v.rule.id, v.item) in stand) for v in verdicts if v.waits_for)
     return Judged(changed, changes, next_change, waiting)
