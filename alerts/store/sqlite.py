@@ -196,7 +196,7 @@ def what_supersedes(raw: bytes) -> str | None:
     """What an event says that it corrects, however broken it is otherwise."""
     try:
         return msgspec.json.decode(raw, type=_Correction).supersedes
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
