@@ -128,7 +128,10 @@ class Checker:
         return tuple(sorted(set(found))) or (ConditionError(1, 1, *_unreadable(message)),)
 
     def _in_words(self, source: str, line: int, column: int, what: str) -> ConditionError:
-        if match := re.match(r"undefined field '(.*)' not found in struct '(.*)'", what):
+        match = re.match(r"undefined field '(.*)' not found in struct '(.*)'", what)
+        if (
+            match and match[2] in self.structs
+        ):  # CEL's own messages, such as google.protobuf.Timestamp, are not published
             name, struct = match[1], self.structs[match[2]]
             told = f"{struct.__name__} has no fact “{name}”"
             return ConditionError(line, column + 1, told, nearest(name, self.fields[struct]))
