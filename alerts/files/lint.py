@@ -55,10 +55,17 @@ def contradictory(document: Document, path: Path) -> Iterator[Problem]:
     if data.get("id") != path.stem and isinstance(data.get("id"), str):
         yield document.problem(("id",), f"the id is not the file's name “{path.stem}”", path.stem)
     beside = path.with_suffix(".test.yaml")
-    if not beside.is_file():
+    if not _there(beside):
         yield document.problem(
             (), "the rule has no test file beside it", f"{beside.name} with events and what stands when"
         )
+
+
+def _there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # its name is longer than a name may be
+        return False
 
 
 def ladder(document: Document, shape: RuleFile) -> Iterator[Problem]:

@@ -89,7 +89,8 @@ class _Load:
             self.problems.extend(document)
             return
         self.documents[path] = document
-        self.digest.update(f"{path.relative_to(self.root)}\n{len(document.text)}\n{document.text}".encode())
+        self.digest.update(os.fsencode(path.relative_to(self.root)))  # a name need not be UTF-8
+        self.digest.update(f"\n{len(document.text)}\n{document.text}".encode())
         if not isinstance(document.data, dict):
             self.problems.append(document.problem((), "this is not a rule", "id: …, status: …, and so on"))
             return

@@ -6,6 +6,7 @@ All or nothing: one mistake in any file leaves the last good set in force, and e
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
@@ -68,7 +69,7 @@ def files_fingerprint(root: Path) -> str:
     """Changes when any YAML file of the folder does, or what the program makes of them."""
     digest = hashlib.sha256(f"meaning {MEANING}".encode())
     for path in sorted(root.rglob("*.yaml")):
-        digest.update(str(path.relative_to(root)).encode() + b"\0")
+        digest.update(os.fsencode(path.relative_to(root)) + b"\0")
         try:
             digest.update(path.read_bytes() + b"\0")
         except OSError as error:
