@@ -29,6 +29,7 @@ from ruamel.yaml.events import (
 
 SIZE_LIMIT = 1024 * 1024  # bytes of one file
 DEPTH_LIMIT = 32
+SHOWN_MAX = 1000  # characters of a problem in words; what an admin wrote could be as long as the file
 
 Keys = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
@@ -44,8 +45,11 @@ class Problem(msgspec.Struct, frozen=True, order=True):
     write: str = ""
 
     def __str__(self) -> str:
+        """In one line that any terminal, log and page can show, whatever was written in the file."""
         advice = f"; write {self.write}" if self.write else ""
-        return f"{self.file}:{self.line}:{self.column} {self.what}{advice}"
+        told = f"{self.file}:{self.line}:{self.column} {self.what}{advice}"
+        told = told if len(told) <= SHOWN_MAX else f"{told[:SHOWN_MAX]}…"
+        return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in told)
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -201,6 +205,10 @@ class _Builder:
             self.refuse(event, "anchors (&name) are not read", "the value where it is used")
         if event.tag is not None:
             self.refuse(event, "tags (!name) are not read", "the plain value")
+        if isinstance(event, ScalarEvent) and re.search(
+            "[\ud800-\udfff]", event.value
+        ):  # nothing could store or show it
+            self.refuse(event, "half a character (a surrogate) stands here", "the whole character")
         if self.stack and isinstance(self.stack[-1][1], dict) and self.key is None:
             self.take_key(event)
             return
