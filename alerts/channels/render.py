@@ -5,8 +5,8 @@ about one alert uses its rule's template, or the general `_letter` where the rul
 `_group`. Where those fail, `_fallback` words it, and where that fails too, this module does: a bad template is reported
 in the message's `problem`, it never eats a notice.
 
-Templates are text that admins edit, so they run in a sandbox: no methods of values, no growth beyond bounds, undefined
-names are errors. An SMS template is given SmsLines, so there is no fact that it could give away. The HTML of an e-mail
+Templates are text that admins edit, so they run in a sandbox: no methods of values, no growth beyond bounds, no work
+beyond a budget, undefined names are errors. An SMS template is given SmsLines, so there is no fact that it could give away. The HTML of an e-mail
 is its text with paragraphs and tables around it: the two cannot say different things.
 """
 
@@ -18,11 +18,24 @@ import traceback
 from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateRuntimeError
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+    TemplateRuntimeError,
+    TemplateSyntaxError,
+    nodes,
+    pass_context,
+    pass_environment,
+    pass_eval_context,
+)
 from jinja2.exceptions import SecurityError
+from jinja2.filters import do_join, do_sum
+from jinja2.nodes import EvalContext
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -33,6 +46,8 @@ from alerts.core.rules import Text
 LANGUAGES = ("id", "en")
 CHANNELS = ("email", "sms")
 TEXT_MAX = 65_536  # characters of one rendered template
+SOURCE_MAX = 32_768  # characters of one template file
+WORK_MAX = 1_000_000  # turns of loops and characters made for one rendered template, also those that it throws away
 SMS_TITLE_MAX, SMS_AREA_MAX = 70, 45
 LINES_MAX = 50  # alerts spelled out in one letter; the rest is counted
 RANGE_MAX = 100
@@ -70,9 +85,42 @@ PLAIN_SMS = {
 
 
 class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, which still lets `'a' * 10**9` and `'a'.ljust(10**9)` through; here neither passes."""
+    """Jinja's sandbox, which still lets a template work for ever and grow its values: here both are bounded."""
 
-    intercepted_binops = frozenset(("*", "**", "%"))
+    intercepted_binops = frozenset(("*", "**", "%", "+"))
+    left = WORK_MAX
+
+    def spend(self, work: int) -> None:
+        self.left -= work
+        if self.left < 0:
+            raise SecurityError("the template works without end; write fewer and shorter loops")
+
+    def say(self, value: Any) -> str:
+        text = value if isinstance(value, str) else str(value)
+        self.spend(len(text))
+        return text
+
+    @pass_context  # so that loops over what is written down are counted where they run, too, not when they are compiled
+    def counted(self, _: Any, values: Any, weight: int) -> list[Any]:
+        items = list(values)
+        self.spend(len(items) * abs(weight))
+        return items
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **named: Any) -> Any:
+        self.spend(1)
+        result = super().call(context, obj, *args, **named)
+        self.spend(len(result) if isinstance(result, str) else 0)
+        return result
+
+    def join_path(self, template: str, parent: str) -> str:  # of everything included, extended or imported
+        self.spend(100)
+        return template
+
+    def compile(self, source: Any, name: Any = None, filename: Any = None, *more: Any, **named: Any) -> Any:
+        if isinstance(source, str) and len(source) > SOURCE_MAX:
+            raise TemplateSyntaxError(f"more than {SOURCE_MAX} characters", 1, name)
+        tree = _bounded(self.parse(source, name, filename), name) if isinstance(source, str) else source
+        return super().compile(tree, name, filename, *more, **named)
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         plain_value = isinstance(obj, str | int | float | date)
@@ -80,9 +128,38 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         small = all(isinstance(side, int | float) and abs(side) < 1_000_000 for side in (left, right))
+        if operator == "+" and not small:
+            made = super().call_binop(context, operator, left, right)
+            if not isinstance(made, str):
+                raise SecurityError("'+' works on text and on numbers below a million only")
+            return self.say(made)
         if operator == "**" or not small:
             raise SecurityError(f"'{operator}' works on numbers below a million only, and '**' not at all")
         return super().call_binop(context, operator, left, right)
+
+
+def _bounded(tree: nodes.Template, name: str | None) -> nodes.Template:
+    """The tree with its loops counted, and refused where one line could double what a name holds."""
+    for made in tree.find_all((nodes.Concat, nodes.List, nodes.Tuple, nodes.Dict)):
+        if getattr(made, "ctx", "load") == "load" and (isinstance(made, nodes.Concat) or made.find(nodes.Name)):
+            raise TemplateSyntaxError("‘~’ and lists of values are not available; write {{ … }}{{ … }}", made.lineno, name)
+    for loop in tree.find_all(nodes.For):
+        if loop.recursive:
+            raise TemplateSyntaxError("‘recursive’ is not available; write a plain loop", loop.lineno, name)
+        weight = nodes.Const(1 + sum(len(text.data) for text in loop.find_all(nodes.TemplateData)))
+        loop.iter = nodes.Filter(loop.iter, "counted", [weight], [], None, None, lineno=loop.lineno)
+    return tree
+
+
+@pass_eval_context
+def _join(eval_ctx: EvalContext, value: Any, between: str = "", attribute: str | None = None) -> str:
+    environment = cast(_Sandbox, eval_ctx.environment)
+    return environment.say(do_join(eval_ctx, environment.counted(None, value, 1 + len(between)), between, attribute))
+
+
+@pass_environment
+def _sum(environment: _Sandbox, numbers: Any, attribute: str | None = None) -> Any:
+    return do_sum(environment, numbers, attribute)  # without a start, which would let lists be added
 
 
 def _range(*bounds: int) -> range:
@@ -105,6 +182,7 @@ def _environment(folders: Sequence[Path], channel: str, language: str) -> _Sandb
     def speak(word: Callable[[Any, str], str]) -> Callable[[Any], str]:
         return lambda value: word(value, language)
 
+    environment.finalize = environment.say
     environment.globals = {"range": _range}
     environment.filters = {name: environment.filters[name] for name in FILTERS} | {
         "day": speak(words.day),
@@ -112,6 +190,9 @@ def _environment(folders: Sequence[Path], channel: str, language: str) -> _Sandb
         "fact": speak(words.fact),
         "severity": speak(lambda value, spoken: words.SEVERITIES[spoken][value]),
         "short_day": words.short_day,
+        "join": _join,
+        "sum": _sum,
+        "counted": environment.counted,
     }
     return environment
 
@@ -234,7 +315,7 @@ def _context(letter: Letter, lines: Sequence[Line | SmsLine]) -> dict[str, Any]:
 
 def _fill(environment: _Sandbox, name: str, context: dict[str, Any]) -> str:
     """The template's text. Raises whatever the template raises, and TemplateError when it says nothing or too much."""
-    pieces, size = [], 0
+    pieces, size, environment.left = [], 0, WORK_MAX
     for piece in environment.get_template(name).generate(context):
         pieces.append(piece)
         size += len(piece)
@@ -296,6 +377,7 @@ def _page(environment: _Sandbox, letter: Letter, body: str) -> str:
 
 
 def _check(environment: _Sandbox, name: str, folder: str) -> str:
+    environment.left = WORK_MAX
     try:
         environment.get_template(name)
     except Exception as error:
