@@ -227,7 +227,7 @@ class Templates:
                 break
             except Exception as error:  # whatever a template did, the officer is told
                 missing = isinstance(error, TemplateNotFound) and error.name == f"{own}.txt.j2" and own != "_group"
-                problems += [] if missing else [f"{letter.channel}/{language}/{_explain(error, name)}"]
+                problems += [] if missing else [f"{letter.channel}/{language}/{_explain(error, name, letter)}"]
         else:
             name, body = "", _plain(letter)
         page = ""
@@ -235,7 +235,7 @@ class Templates:
             try:
                 page = _page(environment, letter, body)
             except Exception as error:
-                problems.append(f"email/{language}/{_explain(error, '_page')}")
+                problems.append(f"email/{language}/{_explain(error, '_page', letter)}")
                 page = f"<pre>{html.escape(body)}</pre>"
         return Message(
             notice=letter.notice,
@@ -321,8 +321,11 @@ def _fill(environment: _Sandbox, name: str, context: dict[str, Any]) -> str:
         size += len(piece)
         if size > TEXT_MAX:
             raise TemplateRuntimeError(f"more than {TEXT_MAX} characters")
-    if not (filled := "".join(pieces).strip()):
-        raise TemplateRuntimeError("the template says nothing")
+    filled = "".join(pieces).strip()
+    if not words.clean(filled, size + 1):
+        raise TemplateRuntimeError("the template says nothing that can be seen")
+    if re.search("[\ud800-\udfff]", filled):
+        raise TemplateRuntimeError("the template says half a character, which nothing can carry")
     return filled
 
 
@@ -385,10 +388,13 @@ def _check(environment: _Sandbox, name: str, folder: str) -> str:
     return ""
 
 
-def _explain(error: Exception, name: str) -> str:
-    """`file:line: what is wrong`. Only Jinja's own words are quoted: others could hold the values of a letter."""
+def _explain(error: Exception, name: str, letter: Letter | None = None) -> str:
+    """`file:line: what is wrong`. Only Jinja's own words are quoted, and those not where they hold a fact of the letter."""
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(".j2")]
     place = (Path(frames[-1].filename).name, frames[-1].lineno) if frames else (f"{name}.txt.j2", 0)
-    place = (getattr(error, "name", None) or place[0], getattr(error, "lineno", None) or place[1])
     what = error.message if isinstance(error, TemplateError) and error.message else type(error).__name__
-    return f"{place[0]}:{place[1]}: {what}"
+    facts = [value.casefold() for line in (letter.lines if letter else ()) for _, value in line.facts]
+    if any(fact and fact in f"{what} {getattr(error, 'name', None)}".casefold() for fact in facts):
+        return f"{place[0]}:{place[1]}: {type(error).__name__}"
+    place = (getattr(error, "name", None) or place[0], getattr(error, "lineno", None) or place[1])
+    return words.clean(f"{place[0]}:{place[1]}: {what}")
