@@ -6,8 +6,8 @@ about one alert uses its rule's template, or the general `_letter` where the rul
 in the message's `problem`, it never eats a notice.
 
 Templates are text that admins edit, so they run in a sandbox: no methods of values, no growth beyond bounds, no work
-beyond a budget, undefined names are errors. An SMS template is given SmsLines, so there is no fact that it could give away. The HTML of an e-mail
-is its text with paragraphs and tables around it: the two cannot say different things.
+beyond a budget, undefined names are errors. An SMS template is given SmsLines, so there is no fact that it could give
+away. The HTML of an e-mail is its text with paragraphs and tables around it: the two cannot say different things.
 """
 
 from __future__ import annotations
@@ -142,7 +142,9 @@ def _bounded(tree: nodes.Template, name: str | None) -> nodes.Template:
     """The tree with its loops counted, and refused where one line could double what a name holds."""
     for made in tree.find_all((nodes.Concat, nodes.List, nodes.Tuple, nodes.Dict)):
         if getattr(made, "ctx", "load") == "load" and (isinstance(made, nodes.Concat) or made.find(nodes.Name)):
-            raise TemplateSyntaxError("‘~’ and lists of values are not available; write {{ … }}{{ … }}", made.lineno, name)
+            raise TemplateSyntaxError(
+                "‘~’ and lists of values are not available; write {{ … }}{{ … }}", made.lineno, name
+            )
     for loop in tree.find_all(nodes.For):
         if loop.recursive:
             raise TemplateSyntaxError("‘recursive’ is not available; write a plain loop", loop.lineno, name)

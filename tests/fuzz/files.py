@@ -1,0 +1,234 @@
+"""Claims about the files that admins edit: rules, their tests, and the setup. Each is a function of a seed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import tempfile
+from collections.abc import Callable, Iterable
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from alerts.files.loader import Loaded, load_rules
+from alerts.files.reading import SIZE_LIMIT, Problem
+from alerts.files.ruletest import run_rule_test
+from alerts.files.setup import Setup, load_setup
+from alerts.files.testfile import load_rule_tests
+from tests.fuzz import hostile
+from tests.runtime.office import ROOT
+
+TODAY = date(2026, 3, 10)
+SHIPPED = ROOT / "rules"
+SETUP = ("areas.yaml", "units.yaml", "feeds.yaml", "policy.yaml", "holidays.yaml")
+SOURCES = {path.name: path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.yaml"))}
+RULES = tuple(name for name in SOURCES if name not in SETUP and ".test." not in name)
+ODD = (
+    *(
+        "&a ",
+        "*a",
+        "!!python/object/apply:os.system [id]",
+        "!x ",
+        "<<: *a",
+        "? ",
+        "---\n",
+        "...\n",
+        "%YAML 9.9\n---\n",
+        "%TAG ! x\n",
+    ),
+    *(
+        "|\n  ",
+        ">-\n  ",
+        "|9",
+        "[",
+        "{",
+        "]",
+        "}",
+        ": ",
+        "- ",
+        "#",
+        "@",
+        "`",
+        "\t",
+        "\n\t",
+        '"\\ud800"',
+        '"\\x00"',
+        '"\\U00110000"',
+        "''",
+    ),
+    *(
+        "99999999999999999999",
+        "1e999",
+        ".inf",
+        "0x1F",
+        "2026-02-30",
+        "9999d",
+        "0wd",
+        "- 9999wd",
+        "[[[[[[",
+        "{a: {a: {a: ",
+        '"\\u202e"',
+    ),
+    *(
+        "nationality",
+        "person.nationality == 'UTO'",
+        "'agama islam'",
+        "person.stays",
+        "stay in person.stays",
+        "x in x.x",
+        "__class__.x",
+    ),
+    *(
+        "id: x\n",
+        "when: true\n",
+        "each: person in person.stays\n",
+        "about: feed\n",
+        "steps: []\n",
+        "needs: []\n",
+        "facts: [x.y]\n",
+        "null",
+    ),
+)
+
+
+@cache
+def setup() -> Setup:
+    found = load_setup(SHIPPED, SHIPPED)
+    assert isinstance(found, Setup), found
+    return found
+
+
+def hostile_file(rng: random.Random, name: str) -> bytes:
+    form = rng.randrange(20)
+    if form == 0:
+        return blown_up(rng, SOURCES[name])
+    if form < 10:
+        lines = SOURCES[name].split("\n")
+        for _ in range(rng.randint(1, 3)):
+            place = rng.randrange(len(lines))
+            start, colon, _ = lines[place].partition(": ")
+            lines[place] = (
+                f"{start}{colon}{rng.choice([*ODD, hostile.text(rng)])}" if rng.random() < 0.7 else rng.choice(ODD)
+            )
+        return hostile.broken(rng, "\n".join(lines).encode("utf-8", "surrogatepass"))
+    return hostile.mangled(rng, SOURCES[name], [*SOURCES.values(), *ODD])
+
+
+def blown_up(rng: random.Random, source: str) -> bytes:
+    """Bombs: as many, as deep or as long as a file may be."""
+    size = rng.choice([20_000, 60_000, 200_000])
+    bomb = rng.choice(
+        [
+            "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(size // 40)),
+            "{" * (size // 10),
+            "[" * (size // 10) + "]" * (size // 10),
+            "- " * (size // 2),
+            "a:\n" + "".join(" " * n + "a:\n" for n in range(1, min(400, size // 100))),
+            "".join(f"k{n}: 1\n" for n in range(size // 20)),
+            "facts: [" + "x.y, " * (size // 20) + "]\n",
+            "inhibits: [" + "abc, " * (size // 20) + "]\n",
+            "when: " + "(" * size + "\n",
+            "when: 'true" + " && true" * (size // 10) + "'\n",
+            "x: '" + "y" * size + "'\n",
+            "".join("a: 1\n" for _ in range(size // 20)),
+            '"' + "\\" * size,
+            "#" * size + "\n",
+            " " * size,
+            "? " * (size // 2),
+            "a: " * (size // 3),
+            "!" * size,
+            "---\n" * (size // 4),
+            "9" * size + ": " + "9" * size,
+        ]
+    )
+    return rng.choice([bomb, source + bomb, bomb + source, " " * (SIZE_LIMIT + 1)]).encode()
+
+
+def a_rule(seed: int) -> None:
+    """A rule file with its test is in force, or every problem is told with its place; a rule in force can be tested."""
+    rng = random.Random(seed)
+    name = rng.choice(RULES)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "rules"
+        root.mkdir()
+        (root / name).write_bytes(hostile_file(rng, name) if rng.random() < 0.8 else SOURCES[name].encode())
+        test = name.replace(".yaml", ".test.yaml")
+        (root / test).write_bytes(hostile_file(rng, test) if rng.random() < 0.4 else SOURCES[test].encode())
+        loaded = load_rules(root, TODAY)
+        tests, problems = load_rule_tests(root / test, root)
+        told(problems, root)
+        assert bool(tests) != bool(problems)
+        told_or_in_force(loaded, root)
+        for rule in loaded.rules.rules if loaded.rules else ():
+            told(run_rule_test(rule, loaded.rules, setup(), root).problems, root)
+
+
+def told_or_in_force(loaded: Loaded, root: Path) -> None:
+    assert (loaded.rules is None) == bool(loaded.problems)
+    told([*loaded.problems, *loaded.warnings], root)
+
+
+def told(problems: Iterable[Problem], root: Path) -> None:
+    """Each problem names a place that its file has, in words that can be shown on any page."""
+    for problem in problems:
+        assert problem.what and str(problem).isprintable() and len(str(problem)) < 10_000, repr(problem)[:500]
+        assert problem.line >= 1 and problem.column >= 1, problem
+        path = root.parent / problem.file
+        if path.is_file() and not path.is_symlink():
+            assert problem.line <= len(path.read_bytes().replace(b"\r", b"\n").split(b"\n")) + 1, problem
+
+
+def a_setup(seed: int) -> None:
+    """The files of an installation are in force together, or every problem is told with its place."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "rules"
+        root.mkdir()
+        spoilt = rng.sample(SETUP, rng.choice([1, 1, 2]))
+        for name in SETUP[1:] if "areas.yaml" not in spoilt else SETUP:
+            (root / name).write_bytes(hostile_file(rng, name) if name in spoilt else SOURCES[name].encode())
+        found = load_setup(root, SHIPPED)
+        if isinstance(found, tuple):
+            assert found
+            told(found, root)
+
+
+def a_folder(seed: int) -> None:
+    """Whatever lies in the folder of rules, reading it ends with rules or problems."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "rules"
+        root.mkdir()
+        for name in (RULES[0], RULES[0].replace(".yaml", ".test.yaml")):
+            (root / name).write_text(SOURCES[name], "utf-8")
+        Path(folder, "outside.yaml").write_text(SOURCES[RULES[0]], "utf-8")
+        for _ in range(rng.randint(1, 4)):
+            _put_something(rng, root)
+        told_or_in_force(load_rules(root, TODAY), root)
+        found = load_setup(root, SHIPPED)
+        told(found if isinstance(found, tuple) else (), root)
+
+
+STEMS = ("x", "units", "feeds", "holidays", "policy", "areas", ".x", "x" * 248, "é", "a b", "x\n", RULES[0][:-5])
+ENDINGS = (".yaml", ".yaml", ".test.yaml", ".yml", "\udcff.yaml")  # the last one is a byte that is no UTF-8
+TARGETS = ("../outside.yaml", "/dev/zero", "/dev/stdin", "/proc/self/mem", "gone")
+
+
+def _put_something(rng: random.Random, root: Path) -> None:
+    path = root / (rng.choice(STEMS) + rng.choice(ENDINGS))
+    make: Callable[[], object] = rng.choice(
+        [
+            path.mkdir,
+            lambda: os.mkfifo(path),
+            lambda: path.symlink_to(rng.choice(TARGETS)),
+            lambda: path.symlink_to(path),
+            lambda: (path.parent / "round").symlink_to("."),
+            lambda: path.write_bytes(hostile_file(rng, RULES[0])) if not path.exists() else None,
+        ]
+    )
+    with contextlib.suppress(OSError):  # the name is taken, or too long
+        make()
+
+
+CLAIMS: tuple[Callable[[int], None], ...] = (a_rule, a_setup, a_folder)
