@@ -5,9 +5,9 @@ about one alert uses its rule's template, or the general `_letter` where the rul
 `_group`. Where those fail, `_fallback` words it, and where that fails too, this module does: a bad template is reported
 in the message's `problem`, it never eats a notice.
 
-Templates are text that admins edit, so they run in a sandbox: no methods of values, no growth beyond bounds, no work
-beyond a budget, undefined names are errors. An SMS template is given SmsLines, so there is no fact that it could give
-away. The HTML of an e-mail is its text with paragraphs and tables around it: the two cannot say different things.
+Templates are text that admins edit, so they run in a sandbox (see `sandbox`). An SMS template is given SmsLines, so there
+is no fact that it could give away. The HTML of an e-mail is its text with paragraphs and tables around it: the two cannot
+say different things.
 """
 
 from __future__ import annotations
@@ -15,57 +15,24 @@ from __future__ import annotations
 import html
 import re
 import traceback
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
-from jinja2 import (
-    FileSystemLoader,
-    StrictUndefined,
-    TemplateError,
-    TemplateNotFound,
-    TemplateRuntimeError,
-    TemplateSyntaxError,
-    nodes,
-    pass_context,
-    pass_environment,
-    pass_eval_context,
-)
-from jinja2.exceptions import SecurityError
-from jinja2.filters import do_join, do_sum
-from jinja2.nodes import EvalContext
-from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import TemplateError, TemplateNotFound, TemplateRuntimeError
 
 from alerts.channels import text as words
+from alerts.channels.sandbox import Sandbox, environment_of
 from alerts.core.letters import Letter, Line, Message, SmsLine, sms_line
 from alerts.core.rules import Text
 
 LANGUAGES = ("id", "en")
 CHANNELS = ("email", "sms")
 TEXT_MAX = 65_536  # characters of one rendered template
-SOURCE_MAX = 32_768  # characters of one template file
-WORK_MAX = 1_000_000  # turns of loops and characters made for one rendered template, also those that it throws away
 SMS_TITLE_MAX, SMS_AREA_MAX = 70, 45
 LINES_MAX = 50  # alerts spelled out in one letter; the rest is counted
-RANGE_MAX = 100
 SMS_PARTS_MAX = 2
-FILTERS = (
-    "default",
-    "first",
-    "join",
-    "last",
-    "length",
-    "list",
-    "lower",
-    "map",
-    "rejectattr",
-    "selectattr",
-    "sum",
-    "upper",
-)
 DRILL = {
     "id": "LATIHAN. Pesan ini bagian dari uji coba; tidak ada kasus nyata dan tidak diperlukan tindakan lapangan.",
     "en": "DRILL. This message is an exercise; there is no real case and nothing has to be done.",
@@ -84,126 +51,11 @@ PLAIN_SMS = {
 }
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, which still lets a template work for ever and grow its values: here both are bounded."""
-
-    intercepted_binops = frozenset(("*", "**", "%", "+"))
-    left = WORK_MAX
-
-    def spend(self, work: int) -> None:
-        self.left -= work
-        if self.left < 0:
-            raise SecurityError("the template works without end; write fewer and shorter loops")
-
-    def say(self, value: Any) -> str:
-        text = value if isinstance(value, str) else str(value)
-        self.spend(len(text))
-        return text
-
-    @pass_context  # so that loops over what is written down are counted where they run, too, not when they are compiled
-    def counted(self, _: Any, values: Any, weight: int) -> list[Any]:
-        items = list(values)
-        self.spend(len(items) * abs(weight))
-        return items
-
-    def call(self, context: Context, obj: Any, /, *args: Any, **named: Any) -> Any:
-        self.spend(1)
-        result = super().call(context, obj, *args, **named)
-        self.spend(len(result) if isinstance(result, str) else 0)
-        return result
-
-    def join_path(self, template: str, parent: str) -> str:  # of everything included, extended or imported
-        self.spend(100)
-        return template
-
-    def compile(self, source: Any, name: Any = None, filename: Any = None, *more: Any, **named: Any) -> Any:
-        if isinstance(source, str) and len(source) > SOURCE_MAX:
-            raise TemplateSyntaxError(f"more than {SOURCE_MAX} characters", 1, name)
-        tree = _bounded(self.parse(source, name, filename), name) if isinstance(source, str) else source
-        return super().compile(tree, name, filename, *more, **named)
-
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        plain_value = isinstance(obj, str | int | float | date)
-        return not plain_value and super().is_safe_attribute(obj, attr, value)
-
-    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        small = all(isinstance(side, int | float) and abs(side) < 1_000_000 for side in (left, right))
-        if operator == "+" and not small:
-            made = super().call_binop(context, operator, left, right)
-            if not isinstance(made, str):
-                raise SecurityError("'+' works on text and on numbers below a million only")
-            return self.say(made)
-        if operator == "**" or not small:
-            raise SecurityError(f"'{operator}' works on numbers below a million only, and '**' not at all")
-        return super().call_binop(context, operator, left, right)
-
-
-def _bounded(tree: nodes.Template, name: str | None) -> nodes.Template:
-    """The tree with its loops counted, and refused where one line could double what a name holds."""
-    for made in tree.find_all((nodes.Concat, nodes.List, nodes.Tuple, nodes.Dict)):
-        if getattr(made, "ctx", "load") == "load" and (isinstance(made, nodes.Concat) or made.find(nodes.Name)):
-            raise TemplateSyntaxError(
-                "‘~’ and lists of values are not available; write {{ … }}{{ … }}", made.lineno, name
-            )
-    for loop in tree.find_all(nodes.For):
-        if loop.recursive:
-            raise TemplateSyntaxError("‘recursive’ is not available; write a plain loop", loop.lineno, name)
-        weight = nodes.Const(1 + sum(len(text.data) for text in loop.find_all(nodes.TemplateData)))
-        loop.iter = nodes.Filter(loop.iter, "counted", [weight], [], None, None, lineno=loop.lineno)
-    return tree
-
-
-@pass_eval_context
-def _join(eval_ctx: EvalContext, value: Any, between: str = "", attribute: str | None = None) -> str:
-    environment = cast(_Sandbox, eval_ctx.environment)
-    return environment.say(do_join(eval_ctx, environment.counted(None, value, 1 + len(between)), between, attribute))
-
-
-@pass_environment
-def _sum(environment: _Sandbox, numbers: Any, attribute: str | None = None) -> Any:
-    return do_sum(environment, numbers, attribute)  # without a start, which would let lists be added
-
-
-def _range(*bounds: int) -> range:
-    numbers = range(*bounds)
-    if len(numbers) > RANGE_MAX:
-        raise SecurityError(f"range of {len(numbers)}; write {RANGE_MAX} or less")
-    return numbers
-
-
-def _environment(folders: Sequence[Path], channel: str, language: str) -> _Sandbox:
-    places = [place for folder in folders for place in (folder / channel / language, folder / channel)]
-    environment = _Sandbox(
-        loader=FileSystemLoader(places),
-        undefined=StrictUndefined,
-        autoescape=lambda name: bool(name) and ".html" in str(name),
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-    def speak(word: Callable[[Any, str], str]) -> Callable[[Any], str]:
-        return lambda value: word(value, language)
-
-    environment.finalize = environment.say
-    environment.globals = {"range": _range}
-    environment.filters = {name: environment.filters[name] for name in FILTERS} | {
-        "day": speak(words.day),
-        "moment": speak(words.moment),
-        "fact": speak(words.fact),
-        "severity": speak(lambda value, spoken: words.SEVERITIES[spoken][value]),
-        "short_day": words.short_day,
-        "join": _join,
-        "sum": _sum,
-        "counted": environment.counted,
-    }
-    return environment
-
-
 class Templates:
     """The templates of some folders; where two have the same template, the earlier folder wins."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
-        self._environments = {(c, lang): _environment(folders, c, lang) for c in CHANNELS for lang in LANGUAGES}
+        self._environments = {(c, lang): environment_of(folders, c, lang) for c in CHANNELS for lang in LANGUAGES}
 
     def problems(self) -> tuple[str, ...]:
         """Every template that cannot be parsed, as `channel/language/file:line: what is wrong`."""
@@ -315,9 +167,10 @@ def _context(letter: Letter, lines: Sequence[Line | SmsLine]) -> dict[str, Any]:
     }
 
 
-def _fill(environment: _Sandbox, name: str, context: dict[str, Any]) -> str:
+def _fill(environment: Sandbox, name: str, context: dict[str, Any]) -> str:
     """The template's text. Raises whatever the template raises, and TemplateError when it says nothing or too much."""
-    pieces, size, environment.left = [], 0, WORK_MAX
+    pieces, size = [], 0
+    environment.begin()
     for piece in environment.get_template(name).generate(context):
         pieces.append(piece)
         size += len(piece)
@@ -331,13 +184,13 @@ def _fill(environment: _Sandbox, name: str, context: dict[str, Any]) -> str:
     return filled
 
 
-def _write_email(environment: _Sandbox, name: str, letter: Letter) -> str:
+def _write_email(environment: Sandbox, name: str, letter: Letter) -> str:
     filled = _fill(environment, name, _context(letter, letter.lines[:LINES_MAX]))
     drill = f"{DRILL[letter.language]}\n\n" if letter.drill else ""
     return drill + re.sub(r"[ \t]+\n", "\n", re.sub(r"\n{3,}", "\n\n", filled)) + "\n"
 
 
-def _write_sms(environment: _Sandbox, name: str, letter: Letter) -> str:
+def _write_sms(environment: Sandbox, name: str, letter: Letter) -> str:
     """As many alerts as two parts hold, whole ones only."""
     drill = f"{TAGS[letter.language]['drill']}: " if letter.drill else ""
     lines = tuple(sms_line(line) for line in letter.lines)[:LINES_MAX]
@@ -369,7 +222,7 @@ def _plain(letter: Letter) -> str:
     )
 
 
-def _page(environment: _Sandbox, letter: Letter, body: str) -> str:
+def _page(environment: Sandbox, letter: Letter, body: str) -> str:
     """The same words as HTML: paragraphs, and tables where every line of a paragraph is `Label: value`."""
     blocks = []
     for paragraph in body.strip().split("\n\n"):
@@ -381,8 +234,8 @@ def _page(environment: _Sandbox, letter: Letter, body: str) -> str:
     return _fill(environment, "_page.html.j2", context) + "\n"
 
 
-def _check(environment: _Sandbox, name: str, folder: str) -> str:
-    environment.left = WORK_MAX
+def _check(environment: Sandbox, name: str, folder: str) -> str:
+    environment.begin()
     try:
         environment.get_template(name)
     except Exception as error:

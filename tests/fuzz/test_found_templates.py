@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.channels.render import SOURCE_MAX, Templates
+from alerts.channels.render import Templates
+from alerts.channels.sandbox import SOURCE_MAX
 from tests.fuzz.bounded import failure
 from tests.fuzz.hostile import CANARY
 from tests.fuzz.templates import SHIPPED, letter, told_within_bounds

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from alerts.channels import render
+from alerts.channels import sandbox
 from alerts.core import condition_walk
 from alerts.core.condition_runs import LOOPS
 from alerts.core.events import envelope
@@ -59,7 +59,7 @@ PLANTED = {
         files.a_folder,
         "UnicodeEncodeError",
     ),
-    "templates that work for ever": Weakness(render, "WORK_MAX", 10**15, templates.looping, "SIGXCPU"),
+    "templates that work for ever": Weakness(sandbox, "WORK_MAX", 10**15, templates.looping, "SIGXCPU"),
     "exists that means all": Weakness(
         condition_walk, "LOOPS", LOOPS | {"exists": LOOPS["all"]}, conditions.compiling, "agrees"
     ),
