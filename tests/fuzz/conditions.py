@@ -26,61 +26,15 @@ WHENS = [
     for when in re.findall(r"^when: (.+)$", path.read_text(), re.M)
 ]
 ODD = (
-    *(
-        "now()",
-        "timestamp('2026-01-01T00:00:00Z')",
-        "dyn(1)",
-        "type(visit)",
-        "google.protobuf.Timestamp{a: 1}",
-        "lapor.Visit{}",
-    ),
-    *(
-        "lapor.Visit{opn: true}",
-        "guest.visits[0]",
-        "visit.?open",
-        "{'a': 1}",
-        "b'a'",
-        "1u",
-        "null",
-        "[]",
-        "[[], [1]]",
-        "r'\\'",
-    ),
-    *(
-        "guest.visits.map(v, v)",
-        "cel.bind(a, 1, a)",
-        "visit.seen.seconds",
-        "1.0 / 0.0",
-        "-9223372036854775808",
-        "0x7f",
-        "1e308",
-    ),
-    *(
-        "'''\n'''",
-        "'\\x00'",
-        "'\\U0010ffff'",
-        "'\\ud800'",
-        "// no",
-        ".visit.open",
-        "visit",
-        "`visit`",
-        "in",
-        "has(guest)",
-    ),
-    *(
-        "guest.visits.exists(guest, true)",
-        "size(1)",
-        "'a' * 3",
-        "visit.all(a, true)",
-        "matches('a', '(a+)+$')",
-        "optional.of(1)",
-    ),
-    *(
-        "guest.visits.exists(a, guest.visits.exists(b, guest.visits.exists(c, true)))",
-        "__result__",
-        "@not_strictly_false",
-    ),
-)
+    "now()", "timestamp('2026-01-01T00:00:00Z')", "dyn(1)", "type(visit)", "google.protobuf.Timestamp{a: 1}",
+    "lapor.Visit{}", "lapor.Visit{opn: true}", "guest.visits[0]", "visit.?open", "{'a': 1}", "b'a'", "1u", "null",
+    "[]", "[[], [1]]", "r'\\'", "guest.visits.map(v, v)", "cel.bind(a, 1, a)", "visit.seen.seconds", "1.0 / 0.0",
+    "-9223372036854775808", "0x7f", "1e308", "'''\n'''", "'\\x00'", "'\\U0010ffff'", "'\\ud800'", "// no",
+    ".visit.open", "visit", "`visit`", "in", "has(guest)", "guest.visits.exists(guest, true)", "size(1)", "'a' * 3",
+    "visit.all(a, true)", "matches('a', '(a+)+$')", "optional.of(1)",
+    "guest.visits.exists(a, guest.visits.exists(b, guest.visits.exists(c, true)))", "__result__",
+    "@not_strictly_false",
+)  # fmt: skip
 LONGEST = 3  # items of a list
 AROUND = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -109,21 +63,10 @@ def drawn(rng: random.Random) -> tuple[Checker, str]:
 
 
 _AROUND_AND_AROUND = (
-    *(
-        ("(", "true", ")"),
-        ("!", "true", ""),
-        ("-", "visit.days == 1", ""),
-        ("[", "1", "]"),
-        ("true ? ", "true", " : false"),
-    ),
-    *(
-        ("visit.open && ", "true", ""),
-        ("size([", "1", "])"),
-        ("guest.visits.exists(v, ", "true", ")"),
-        ("{1:", "1", "}"),
-    ),
-    *(("'a' in ['a'] || ", "true", ""), ("1 + ", "1 == 1", ""), ("visit.", "open", ""), ("has(", "visit.area", ")")),
-)
+    ("(", "true", ")"), ("!", "true", ""), ("-", "visit.days == 1", ""), ("[", "1", "]"), ("true ? ", "true", " : false"),
+    ("visit.open && ", "true", ""), ("size([", "1", "])"), ("guest.visits.exists(v, ", "true", ")"), ("{1:", "1", "}"),
+    ("'a' in ['a'] || ", "true", ""), ("1 + ", "1 == 1", ""), ("visit.", "open", ""), ("has(", "visit.area", ")"),
+)  # fmt: skip
 
 
 def blown_up(rng: random.Random) -> str:

@@ -28,17 +28,9 @@ from tests.runtime.office import NOW, ROOT, Office, decisions, statuses
 EXAMPLES = {path.name: path.read_text("utf-8") for path in sorted((ROOT / "tests" / "examples").glob("*.json"))}
 # What names a person or could: here it is a canary, in the form that the field asks for.
 PERSONAL = (
-    "full_name",
-    "passport_no",
-    "previous_passport_no",
-    "niora",
-    "permit_no",
-    "note",
-    "letter_ref",
-    "text_ref",
-    "name",
-)
-PERSONAL += ("employer_name", "partner", "reporter", "rptka_no", "visa_index", "port", "purpose")
+    "full_name", "passport_no", "previous_passport_no", "niora", "permit_no", "note", "letter_ref", "text_ref", "name",
+    "employer_name", "partner", "reporter", "rptka_no", "visa_index", "port", "purpose",
+)  # fmt: skip
 ANSWERS = ("accepted", "duplicate", "quarantined")
 
 

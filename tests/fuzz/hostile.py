@@ -14,86 +14,19 @@ from typing import Any
 CANARY = "QZX7QZ"  # stands for a person's data in every input; no refusal may repeat it
 
 TEXTS = (
-    *("", " ", "\x00", "\x07", "\x1b[2J", "\x7f", "\x85", "\u2028", "\u200b", "\u202e", "\u2066", "\ufeff", "\ufffe"),
-    *("\ud800", "\udfff\ud800", "\U0001f600", "\U000e0001", "é", "e\u0301" * 50, "ﬃ", "İ", "ı", "ß", "１５", "٣"),
-    *(
-        "'",
-        '"',
-        "\\",
-        "\\u0000",
-        "\r",
-        "\r\n",
-        "\t",
-        "<script>",
-        "&#0;",
-        "'; DROP TABLE events; --",
-        "../../etc/passwd",
-    ),
-    *(
-        "{{",
-        "{%",
-        "%s",
-        "%n",
-        "{0}",
-        "{what}",
-        "$(id)",
-        "-1",
-        "0",
-        "1e999",
-        "-0",
-        "NaN",
-        "9" * 30,
-        "0x10",
-        "1_0",
-        "007",
-    ),
-    *(
-        "2026-02-30",
-        "1900-01-01",
-        "2199-12-31",
-        "9999-12-31",
-        "0000-00-00",
-        "2026-01-01T24:00:00+07:00",
-        "null",
-        "true",
-    ),
-    *(
-        "1900-01-01T00:00:00+23:59",
-        "2199-12-31T23:59:59.999999999-23:59",
-        "2026-12-31T23:59:60Z",
-        "15.06",
-        "15",
-        "1507",
-    ),
-)
+    "", " ", "\x00", "\x07", "\x1b[2J", "\x7f", "\x85", "\u2028", "\u200b", "\u202e", "\u2066", "\ufeff", "\ufffe",
+    "\ud800", "\udfff\ud800", "\U0001f600", "\U000e0001", "é", "e\u0301" * 50, "ﬃ", "İ", "ı", "ß", "１５", "٣", "'",
+    '"', "\\", "\\u0000", "\r", "\r\n", "\t", "<script>", "&#0;", "'; DROP TABLE events; --", "../../etc/passwd",
+    "{{", "{%", "%s", "%n", "{0}", "{what}", "$(id)", "-1", "0", "1e999", "-0", "NaN", "9" * 30, "0x10", "1_0", "007",
+    "2026-02-30", "1900-01-01", "2199-12-31", "9999-12-31", "0000-00-00", "2026-01-01T24:00:00+07:00", "null", "true",
+    "1900-01-01T00:00:00+23:59", "2199-12-31T23:59:59.999999999-23:59", "2026-12-31T23:59:60Z", "15.06", "15", "1507",
+)  # fmt: skip
 BYTES = (
-    b"\xff",
-    b"\xc0\x80",
-    b"\xed\xa0\x80",
-    b"\xf4\x90\x80\x80",
-    b"\xef\xbb\xbf",
-    b"\xfe\xff",
-    b"\x00",
-    b"\r",
-    b"\x80",
-)
+    b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xef\xbb\xbf", b"\xfe\xff", b"\x00", b"\r", b"\x80",
+)  # fmt: skip
 VALUES: tuple[Any, ...] = (
-    None,
-    True,
-    False,
-    0,
-    -1,
-    1.5,
-    10**30,
-    -(2**63),
-    2**64,
-    1e300,
-    [],
-    {},
-    [[]],
-    [None],
-    {"": {}},
-)
+    None, True, False, 0, -1, 1.5, 10**30, -(2**63), 2**64, 1e300, [], {}, [[]], [None], {"": {}},
+)  # fmt: skip
 BIG = 10_000_000  # bytes of a blow-up
 
 Edit = Callable[[random.Random, list[str], Sequence[str]], None]
@@ -181,7 +114,7 @@ def twisted(rng: random.Random, value: Any, edits: int = 3) -> Any:
         holder, key = rng.choice(places)
         match rng.randrange(8):
             case 0:
-                holder[key] = rng.choice(VALUES)
+                holder[key] = copy.deepcopy(rng.choice(VALUES))
             case 1 | 2 | 3:
                 holder[key] = text(rng)
             case 4 if isinstance(holder, dict):

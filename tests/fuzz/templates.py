@@ -19,79 +19,21 @@ from tests.runtime.office import ROOT
 SHIPPED = ROOT / "templates"
 SOURCES = {path.relative_to(SHIPPED).as_posix(): path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.j2"))}
 ODD = (
-    *(
-        "{{ line[line.facts[0].value] }}",
-        "{% include line.facts[0].value %}",
-        '{{ "\\ud800" }}',
-        "{{ line[line.facts[0].value|lower] }}",
-    ),
-    *(
-        "{{ ''.__class__ }}",
-        "{{ lines.__init__.__globals__ }}",
-        "{{ line['__class__'] }}",
-        "{{ (line|list).append(1) }}",
-    ),
-    *(
-        "{{ 'a' * 10**9 }}",
-        "{{ 'a' ~ 'a' }}",
-        "{{ ('a' * 9).ljust(10**9) }}",
-        "{{ '%9999999d' % 1 }}",
-        "{{ 7 ** 9 ** 9 }}",
-    ),
-    *(
-        "{{ [[line]] }}",
-        "{{ range(10**9) }}",
-        "{{ lines|map('join', lines)|list }}",
-        "{{ lines|sum(start=[]) }}",
-        "{{ self }}",
-    ),
-    *(
-        "{% include 'stay_expired.txt.j2' %}",
-        "{% extends '_letter.txt.j2' %}",
-        "{% import '_group.txt.j2' as g %}{{ g }}",
-    ),
-    *(
-        "{% include '../../../../etc/passwd' %}",
-        "{% include lines %}",
-        "{% extends line %}",
-        "{{ _x }}",
-        "{{ loop }}",
-        "{{ caller() }}",
-    ),
-    *(
-        "{% raw %}",
-        "{% autoescape false %}",
-        "{% do x %}",
-        "{% set lines = lines + lines %}",
-        "{% set line = [line, line] %}",
-    ),
-    *(
-        "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
-        "{{ cycler }}",
-        "{{ namespace() }}",
-        "{{ lipsum() }}",
-    ),
-    *(
-        "{% for a in range(100) %}",
-        "{% endfor %}",
-        "{% if lines %}",
-        "{% endif %}",
-        "{{ line }}",
-        "{{ lines }}",
-        "{{ 1 / 0 }}",
-    ),
-    *(
-        "{% for a in lines recursive %}{{ loop(lines) }}{% endfor %}",
-        "{% block ask %}{{ self.ask() }}{% endblock %}",
-        "{{ missing.x }}",
-    ),
-    *(
-        "{% set a %}{{ line }}{% endset %}",
-        "{% filter upper %}{{ lines }}{% endfilter %}",
-        "{{ 9 // 0 }}",
-        "{{ lines[10**9] }}",
-    ),
-)
+    "{{ line[line.facts[0].value] }}", "{% include line.facts[0].value %}", '{{ "\\ud800" }}',
+    "{{ line[line.facts[0].value|lower] }}", "{{ ''.__class__ }}", "{{ lines.__init__.__globals__ }}",
+    "{{ line['__class__'] }}", "{{ (line|list).append(1) }}", "{{ 'a' * 10**9 }}", "{{ 'a' ~ 'a' }}",
+    "{{ ('a' * 9).ljust(10**9) }}", "{{ '%9999999d' % 1 }}", "{{ 7 ** 9 ** 9 }}", "{{ [[line]] }}",
+    "{{ range(10**9) }}", "{{ lines|map('join', lines)|list }}", "{{ lines|sum(start=[]) }}", "{{ self }}",
+    "{% include 'stay_expired.txt.j2' %}", "{% extends '_letter.txt.j2' %}",
+    "{% import '_group.txt.j2' as g %}{{ g }}", "{% include '../../../../etc/passwd' %}", "{% include lines %}",
+    "{% extends line %}", "{{ _x }}", "{{ loop }}", "{{ caller() }}", "{% raw %}", "{% autoescape false %}",
+    "{% do x %}", "{% set lines = lines + lines %}", "{% set line = [line, line] %}",
+    "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}", "{{ cycler }}", "{{ namespace() }}", "{{ lipsum() }}",
+    "{% for a in range(100) %}", "{% endfor %}", "{% if lines %}", "{% endif %}", "{{ line }}", "{{ lines }}",
+    "{{ 1 / 0 }}", "{% for a in lines recursive %}{{ loop(lines) }}{% endfor %}",
+    "{% block ask %}{{ self.ask() }}{% endblock %}", "{{ missing.x }}", "{% set a %}{{ line }}{% endset %}",
+    "{% filter upper %}{{ lines }}{% endfilter %}", "{{ 9 // 0 }}", "{{ lines[10**9] }}",
+)  # fmt: skip
 NAMES = ("stay_expired.txt.j2", "stay_expired.txt.j2", "_letter.txt.j2", "_labels.txt.j2", "_fallback.txt.j2")
 
 
