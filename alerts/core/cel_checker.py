@@ -129,9 +129,7 @@ class Checker:
 
     def _in_words(self, source: str, line: int, column: int, what: str) -> ConditionError:
         match = re.match(r"undefined field '(.*)' not found in struct '(.*)'", what)
-        if (
-            match and match[2] in self.structs
-        ):  # CEL's own messages, such as google.protobuf.Timestamp, are not published
+        if match and match[2] in self.structs:  # CEL's own messages are no facts, such as google.protobuf.Timestamp
             name, struct = match[1], self.structs[match[2]]
             told = f"{struct.__name__} has no fact “{name}”"
             return ConditionError(line, column + 1, told, nearest(name, self.fields[struct]))

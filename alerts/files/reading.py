@@ -29,6 +29,7 @@ from ruamel.yaml.events import (
 
 SIZE_LIMIT = 1024 * 1024  # bytes of one file
 DEPTH_LIMIT = 32
+_HALF = re.compile("[\ud800-\udfff]")
 SHOWN_MAX = 1000  # characters of a problem in words; what an admin wrote could be as long as the file
 
 Keys = tuple[str | int, ...]
@@ -205,9 +206,7 @@ class _Builder:
             self.refuse(event, "anchors (&name) are not read", "the value where it is used")
         if event.tag is not None:
             self.refuse(event, "tags (!name) are not read", "the plain value")
-        if isinstance(event, ScalarEvent) and re.search(
-            "[\ud800-\udfff]", event.value
-        ):  # nothing could store or show it
+        if isinstance(event, ScalarEvent) and _HALF.search(event.value):  # nothing could store or show it
             self.refuse(event, "half a character (a surrogate) stands here", "the whole character")
         if self.stack and isinstance(self.stack[-1][1], dict) and self.key is None:
             self.take_key(event)
