@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 from aiosmtpd.controller import Controller
 
-SHIPPED_RULES = Path(__file__).parents[2] / "rules"
+ROOT = Path(__file__).parents[2]
 
 
 class Inbox:
@@ -46,7 +46,7 @@ class Service:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.rules = folder / "rules"
-        shutil.copytree(SHIPPED_RULES, self.rules)  # makes the folder, too
+        shutil.copytree(ROOT / "rules", self.rules)  # makes the folder, too
         self.port = free_port()
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("LAPOR_")}
         self.environment |= {
@@ -60,10 +60,20 @@ class Service:
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
 
     def start(self) -> None:
+        self.begin()
+        self.ready()
+
+    def begin(self, *command: str) -> int:
+        """Start the process, or another command that runs it, and do not wait for anything; its number."""
+        command = command or ("-c", "from alerts.cli import main; main()", "serve")
         with self.log.open("ab") as log:
-            command = [sys.executable, "-c", "from alerts.cli import main; main()", "serve"]
-            self.process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
-        until(lambda: self.answers(), "the service answers", log=self.log)
+            self.process = subprocess.Popen(
+                [sys.executable, *command], env=self.environment, stdout=log, stderr=log, cwd=ROOT
+            )
+        return self.process.pid
+
+    def ready(self) -> None:
+        until(self.answers, "the service answers", log=self.log)
 
     def answers(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
@@ -75,6 +85,14 @@ class Service:
         assert self.process
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+    @property
+    def data(self) -> Path:
+        return Path(self.environment["LAPOR_DATA"])
+
+    @property
+    def database(self) -> Path:
+        return self.data / "lapor-dini.sqlite"
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-c", "from alerts.cli import main; main()", *arguments]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from service import Service
+from tests.e2e.service import Service
 
 
 def test_a_second_service_on_the_same_data_does_not_start_and_nothing_writes_beside_the_first(tmp_path: Path) -> None:
