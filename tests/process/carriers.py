@@ -49,6 +49,7 @@ class Carriers:
         self.answering = threading.Event()  # clear: mails are taken and not answered
         self.answering.set()
         self.asked = threading.Event()  # a mail waits for its answer
+        self.heard = threading.Event()  # the service has had an answer
 
     def lives(self, pid: int) -> None:
         self._pid, self.life = pid, self.life + 1
@@ -94,6 +95,10 @@ class Mail:
             await server.push("250 taken")
             carriers.signal(signal.SIGKILL)
         return "250 taken"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        self.carriers.heard.set()
+        return "221 bye"
 
 
 def notice_of(mail: bytes) -> str:
