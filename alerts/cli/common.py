@@ -14,7 +14,7 @@ import typer
 from alerts.cli.terminal import UNUSABLE, fail
 from alerts.runtime import clock
 from alerts.runtime.intake import kept_event
-from alerts.runtime.lock import InUse, held
+from alerts.runtime.lock import NotHeld, held
 from alerts.runtime.settings import Settings, SettingsError, read_settings
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.database import SchemaError
@@ -65,7 +65,7 @@ def alone(settings: Settings, code: int = UNUSABLE) -> Iterator[None]:
     try:
         with held(settings.data):
             yield
-    except InUse as error:
+    except NotHeld as error:
         fail(code, str(error))
 
 

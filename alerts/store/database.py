@@ -38,7 +38,8 @@ def from_us(value: int) -> datetime:
 
 
 def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
-    """A connection with the settings that the promises rest on. Raises SchemaError for a SQLite that is too old."""
+    """A connection with the settings that the promises rest on. Raises SchemaError for a SQLite that is too old and a file that
+    may not be written."""
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if version < OLDEST_SQLITE:
         raise SchemaError(f"SQLite {apsw.sqlite_lib_version()} has the WAL-reset bug; install apsw 3.51.3 or newer")
@@ -46,6 +47,8 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(10_000)
     if not readonly:
+        if connection.readonly("main"):  # SQLite falls back to that, and would stay so when the permission is back
+            raise SchemaError(f"{path} cannot be written; give write permission")
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "full")
         connection.pragma("cache_size", -CACHE_KIB)
