@@ -1,0 +1,28 @@
+"""SIGTERM while a mail is with the carrier and an agency publishes: the process ends by that signal, and after the next
+start nothing is lost and only what was inside a hand-off is repeated."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from random import Random
+
+from tests.e2e.service import until
+from tests.process.books import check, heals
+from tests.process.installation import installed
+from tests.process.publisher import publishing
+
+
+def test_sigterm_inside_a_hand_off_repeats_that_and_loses_nothing(tmp_path: Path) -> None:
+    with installed(tmp_path / "here") as here:
+        here.carriers.answering.clear()
+        here.start()
+        with publishing(here.service, Random(1)) as publisher:
+            until(here.carriers.asked.is_set, "a mail waits for its answer", log=here.service.log)
+            here.carriers.signal(signal.SIGTERM)
+            here.ended(by=signal.SIGTERM)
+            here.carriers.answering.set()
+            here.start()
+        heals(here.service)
+        assert here.in_doubt[1], "there was one"
+        check(here.service, here.carriers, publisher, here.in_doubt)
