@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from tests.e2e.service import Service
 
 AREAS = ("15.06", "15.71", "15.01")
 PACE_S = 0.05  # between batches, and before one is repeated
+PATIENCE_S = 120  # with a service that is killed again and again
 
 
 class Publisher:
@@ -52,10 +54,11 @@ class Publisher:
 
     def _publish(self, batch: list[Event]) -> None:
         """A batch is kept whole or not at all, and one that was refused was not kept."""
-        silences = 0
+        silences, end = 0, time.monotonic() + PATIENCE_S
         while (status := self._post(batch)) is None or status == "refused":
             silences += status is None
             self.refused += status == "refused"
+            assert time.monotonic() < end, "no answer for so long"
             threading.Event().wait(PACE_S)
         assert status == "accepted" or silences, "what was never sent, or only refused, is no duplicate"
         self.answered.update(event["id"] for event in batch)
@@ -83,4 +86,4 @@ def publishing(service: Service, rng: Random) -> Iterator[Publisher]:
             yield publisher
         finally:
             publisher.stop()
-            running.result(timeout=60)
+            running.result()

@@ -23,6 +23,7 @@ import pytest
 from tests.e2e.agency import BATCH, overstay
 from tests.e2e.service import Service, until
 from tests.lengths import rounds
+from tests.process.again import again_by
 from tests.process.books import check, heals, owed_is_what_carriers_have, repeated_only_what_was_in_doubt
 from tests.process.installation import Installation, installed
 from tests.process.publisher import publishing
@@ -82,12 +83,8 @@ def on_a_disk(full: Full, folder: Path) -> Iterator[Installation]:
 @pytest.mark.parametrize("full", WAYS)
 def test_a_full_disk_loses_and_doubles_nothing_and_the_service_goes_on_by_itself(full: Full) -> None:
     for seed in rounds(1):
-        try:
+        with again_by(__name__, f"full_now_and_then({full.__name__}, {seed})"):
             full_now_and_then(full, seed)
-        except BaseException as error:
-            call = f"full_now_and_then({full.__name__}, {seed})"
-            error.add_note(f"again: python -c 'from tests.process.test_full import *; {call}'")
-            raise
 
 
 def full_now_and_then(full: Full, seed: int, times: int = 2) -> None:

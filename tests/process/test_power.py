@@ -23,6 +23,7 @@ from alerts.channels import Outcome, Sent
 from alerts.cli import app
 from alerts.runtime.settle import Decided
 from tests.lengths import rounds
+from tests.process.again import again_by
 from tests.process.power import Disk, in_use
 from tests.runtime.office import NOW, Office, decisions, extension, permit, rules_folder, statuses
 from tests.runtime.test_dispatcher import all_that_is_due, dispatcher
@@ -108,11 +109,8 @@ def _leaves_synchronous_alone(operation: int, name: str | None, *_: str | None) 
 
 def test_a_power_loss_takes_nothing_that_was_answered_and_no_notice() -> None:
     for seed in rounds(2):
-        try:
+        with again_by(__name__, f"power_is_lost({seed})"):
             power_is_lost(seed)
-        except BaseException as error:
-            error.add_note(f"again: python -c 'from tests.process.test_power import *; power_is_lost({seed})'")
-            raise
 
 
 def power_is_lost(seed: int) -> None:
