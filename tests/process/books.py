@@ -32,15 +32,15 @@ def rows(database: Path, sql: str) -> list[Any]:
 
 def left_in_hand_off(service: Service, copy: Path) -> set[str]:
     """The notices that the service was handing over when it was killed. Looks at a copy: whoever opens the database mends it."""
+    if not service.database.exists():
+        return set()
     shutil.copytree(service.data, copy)
     database = copy / service.database.name
-    found: set[str] = set()
-    if database.exists():
-        assert rows(database, "PRAGMA integrity_check") == [("ok",)]
-        if rows(database, "SELECT 1 FROM sqlite_schema WHERE name = 'notices'"):
-            found = {id for (id,) in rows(database, "SELECT id FROM notices WHERE state = 'sending'")}
+    assert rows(database, "PRAGMA integrity_check") == [("ok",)]
+    begun = rows(database, "SELECT 1 FROM sqlite_schema WHERE name = 'notices'")
+    found = rows(database, "SELECT id FROM notices WHERE state = 'sending'") if begun else []
     shutil.rmtree(copy)
-    return found
+    return {id for (id,) in found}
 
 
 def heals(service: Service) -> None:

@@ -18,7 +18,7 @@ from tests.e2e.service import Service
 
 AREAS = ("15.06", "15.71", "15.01")
 PACE_S = 0.05  # between batches, and before one is repeated
-PATIENCE_S = 120  # with a service that is killed again and again
+PATIENCE_S = 60  # with a service that is killed again and again
 
 
 class Publisher:
