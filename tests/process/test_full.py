@@ -87,11 +87,11 @@ def test_a_full_disk_loses_and_doubles_nothing_and_the_service_goes_on_by_itself
             full_now_and_then(full, seed)
 
 
-def full_now_and_then(full: Full, seed: int, times: int = 2) -> None:
+def full_now_and_then(full: Full, seed: int) -> None:
     rng = Random(seed)
     with tempfile.TemporaryDirectory() as folder, on_a_disk(full, Path(folder) / "here") as here:
         with publishing(here.service, rng) as publisher:
-            for _ in range(times):
+            for _ in range(2):
                 threading.Event().wait(rng.random())  # the moment is drawn
                 refused = publisher.refused
                 with full(here):
