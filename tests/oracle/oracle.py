@@ -1,0 +1,76 @@
+"""What should stand, by brute force over the whole history: written from the rule files and the design, sharing no code with them.
+
+`standing(events, instants)` says which alerts of the ten shipped rules stand: {(rule, subject, item): (severity, unit)}. All is
+answered anew from the events received by then: late, repeated and correcting ones, silent sources, closed alerts. `facts.py` reads
+events and says who is one person; `claims.py` and `person.py` say when a condition holds. Where the text leaves two readings, the
+one taken is marked *Reading*. Not covered: what `facts.py` says, and corrections of an officer's closing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from tests.oracle.claims import claims, in_order
+from tests.oracle.facts import Claim, Fact, complete_until, known_as, later
+
+REGENCIES = {"15.71", "15.72", *(f"15.0{number}" for number in range(1, 10))}
+MOMENT = timedelta(microseconds=1)
+Key = tuple[str, str, str]  # rule, subject, item
+Verdict = tuple[str, str]  # severity, unit
+RULES: dict[str, tuple[str, str, dict[str, str]]] = {  # needs, keep, steps
+    "stay_expiring": ("imigrasi", "31d", {"0d": "info", "16d": "low", "23d": "medium"}),
+    "stay_expired": ("imigrasi", "180d", {"0d": "high", "61d": "critical"}),
+    "sktt_missing": ("imigrasi dukcapil", "180d", {"0d": "low"}),
+    "no_location_after_arrival": ("imigrasi lodging dukcapil disnaker", "90d", {"0d": "low"}),
+    "worker_without_rptka": ("imigrasi disnaker kemnaker", "180d", {"0d": "high"}),
+    "unregistered_workplace": ("imigrasi disnaker kemnaker", "180d", {"0d": "medium"}),
+    "rptka_extension_window": ("", "31wd", {"0d": "info", "20wd": "low"}),
+    "foreign_org_permit_expiring": ("", "181d", {"0d": "low", "90d": "medium", "150d": "high"}),
+    "lodging_report_late": ("", "31d", {"0d": "info"}),
+    "feed_silent": ("", "9999d", {"0d": "medium"}),
+}
+
+
+class Known:
+    """What the events received so far say, and up to when each kind of source has told everything."""
+
+    def __init__(self, facts: Iterable[Fact]) -> None:
+        latest_first = sorted(facts, key=lambda fact: fact.received, reverse=True)
+        known = list({(fact.source, fact.id): fact for fact in latest_first}.values())  # what comes again is no news
+        self.claims, self.complete = list(claims(known)), complete_until(known)
+        names, closings = known_as(in_order(known)), [fact for fact in known if fact.type == "alert.closed"]
+        self.closed = [(c.rule, names.get(c.subject, c.subject), c.item, c.at) for c in closings]
+
+    def judged(self, now: datetime) -> dict[Key, Verdict | None]:
+        """All that is due at `now`; None where a source that the rule needs has not told enough to say."""
+        return {claim[:3]: self.verdict(claim, now) for claim in self.claims if self.is_due(claim, now)}
+
+    def is_due(self, claim: Claim, now: datetime) -> bool:
+        """Reading: an alert that an officer closed answers for all that was due by then."""
+        closed = any(about == list(claim[:3]) and at >= claim.due for *about, at in self.closed)
+        in_time = max(claim.due, claim.spared_until) <= now < min(later(claim.due, RULES[claim.rule][1]), claim.ends)
+        return in_time and not closed
+
+    def verdict(self, claim: Claim, now: datetime) -> Verdict | None:
+        needs, _, steps = RULES[claim.rule]
+        told = min([now, *(until for kind, until in self.complete.items() if kind in needs.split())])
+        reached = [severity for at, severity in steps.items() if later(claim.due, at) <= told]
+        areas = {area[:5] if area and area[:5] in REGENCIES else "15" for area in claim.areas}
+        return (reached[-1], f"kesbangpol-{areas.pop() if len(areas) == 1 else '15'}") if reached else None
+
+
+def standing(events: Iterable[dict[str, Any]], instants: Collection[datetime]) -> list[dict[Key, Verdict]]:
+    """At each instant, in order: what is certain, and what stands as it was because a source that it needs is silent."""
+    heard = [fact for fact in map(Fact, events) if fact.received <= max(instants)]
+    stands: dict[Key, Verdict] = {}
+    answers = []
+    moments = sorted({fact.received for fact in heard} | set(instants))
+    for begin, end in pairwise([*moments, moments[-1] + MOMENT]):
+        known = Known(fact for fact in heard if fact.received <= begin)
+        for moment in sorted({begin, end - MOMENT}):
+            stands = {k: v or stands[k] for k, v in known.judged(moment).items() if v or k in stands}
+            answers += [stands] * (moment == begin and begin in instants)
+    return answers
