@@ -34,7 +34,7 @@ from alerts.core.register.subject import AnySubject, Handled, Standing
 from alerts.core.routing import Units
 from alerts.core.rules import Path, Rule, RuleSet, Severity, Status
 
-MEANING = 1  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
+MEANING = 2  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
 LATE_AFTER = timedelta(hours=1)  # an instant that was missed by more than this is told as late
 
 

@@ -166,11 +166,15 @@ def _given_up(permit: Permit, facts: PersonFacts, before: datetime | None = None
 
 
 def _visits(facts: PersonFacts) -> list[_Held]:
-    """One per entry date whose arrival carries an end, unless a stay permit of that entry replaces it."""
+    """One per entry date whose arrival carries an end, unless a stay permit of that entry replaces it or the person has left:
+    who comes back comes for another visit, and the old one neither protects nor accuses."""
+    departed = facts.departures[-1].at if facts.departures else None
     return [
         _Held(f"visit:{a.entry_date}", None, "visit", a.at, a.entry_date, a.stay_until, area=a.area)
         for a in newest_by(facts.arrivals, "entry_date").values()
-        if a.stay_until and not any(_replaces(permit, a, a.stay_until, facts) for permit in facts.permits)
+        if a.stay_until
+        and not (departed and a.at < departed)
+        and not any(_replaces(permit, a, a.stay_until, facts) for permit in facts.permits)
     ]
 
 
