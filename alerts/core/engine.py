@@ -300,6 +300,9 @@ def _stand(
     verdict: Verdict, old: Standing | None, subject: AnySubject, context: Context, now: datetime
 ) -> tuple[Standing, list[Change]]:
     """The alert as it stands now, and what to say about it."""
+    if old and verdict.waits_for and old.due == verdict.due:  # a silent source takes back no step that was reached
+        passed = sum(context.calendar.add(old.due, rung.at) <= now for rung in verdict.rule.steps[: old.step + 1])
+        verdict = msgspec.structs.replace(verdict, step=max(verdict.step, passed - 1))
     rule, rung = verdict.rule, verdict.rule.steps[verdict.step]
     due = verdict.due or (old.due if old else now)
     area = area_of(rule, verdict.values)
@@ -319,15 +322,13 @@ def _stand(
     )
     if old == alert:
         return alert, []
-    told = tuple(unit.id for unit in units)
     at = context.calendar.add(due, rung.at)
     # Late is what the service missed. Facts that came late, or sources that were not complete, are no lateness of ours.
     late = context.last_turn is not None and context.last_turn < at and now - at > LATE_AFTER
-    facts = shown_facts(rule, verdict.values)
 
     def change(kind: str, reason: str, **more: Any) -> Change:
-        more |= {"told": told, "area": as_text(area), "late": late, "facts": facts}
-        return _change(alert, kind, reason, subject, context, now, **more)
+        more |= {"told": tuple(unit.id for unit in units), "area": as_text(area), "late": late}
+        return _change(alert, kind, reason, subject, context, now, facts=shown_facts(rule, verdict.values), **more)
 
     if old is None:
         return alert, [change("raised", "due")]

@@ -8,10 +8,10 @@ one taken is marked *Reading*. Not covered: what `facts.py` says, and correction
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.oracle.claims import claims, in_order
 from tests.oracle.facts import Claim, Fact, complete_until, known_as, later
@@ -34,6 +34,15 @@ RULES: dict[str, tuple[str, str, dict[str, str]]] = {  # needs, keep, steps
 }
 
 
+class Stands(NamedTuple):
+    """An alert that stands."""
+
+    due: datetime
+    step: int  # how many it has reached
+    severity: str
+    unit: str
+
+
 class Known:
     """What the events received so far say, and up to when each kind of source has told everything."""
 
@@ -44,9 +53,10 @@ class Known:
         names, closings = known_as(in_order(known)), [fact for fact in known if fact.type == "alert.closed"]
         self.closed = [(c.rule, names.get(c.subject, c.subject), c.item, c.at) for c in closings]
 
-    def judged(self, now: datetime) -> dict[Key, Verdict | None]:
-        """All that is due at `now`; None where a source that the rule needs has not told enough to say."""
-        return {claim[:3]: self.verdict(claim, now) for claim in self.claims if self.is_due(claim, now)}
+    def judged(self, now: datetime, before: Mapping[Key, Stands]) -> dict[Key, Stands | None]:
+        """All that is due at `now`, where this stood before; None where a source that the rule needs has not told enough."""
+        due = {claim[:3]: claim for claim in self.claims if self.is_due(claim, now)}
+        return {key: self.verdict(claim, now, before.get(key)) for key, claim in due.items()}
 
     def is_due(self, claim: Claim, now: datetime) -> bool:
         """Reading: an alert that an officer closed answers for all that was due by then."""
@@ -54,23 +64,27 @@ class Known:
         in_time = max(claim.due, claim.spared_until) <= now < min(later(claim.due, RULES[claim.rule][1]), claim.ends)
         return in_time and not closed
 
-    def verdict(self, claim: Claim, now: datetime) -> Verdict | None:
+    def verdict(self, claim: Claim, now: datetime, before: Stands | None) -> Stands | None:
         needs, _, steps = RULES[claim.rule]
         told = min([now, *(until for kind, until in self.complete.items() if kind in needs.split())])
-        reached = [severity for at, severity in steps.items() if later(claim.due, at) <= told]
+        certain = sum(later(claim.due, at) <= told for at in steps)
+        stood = before.step if before and before.due == claim.due else 0  # no silence takes a step back
+        step = max(certain, stood)
         areas = {area[:5] if area and area[:5] in REGENCIES else "15" for area in claim.areas}
-        return (reached[-1], f"kesbangpol-{areas.pop() if len(areas) == 1 else '15'}") if reached else None
+        unit = f"kesbangpol-{areas.pop() if len(areas) == 1 else '15'}"
+        return Stands(claim.due, step, list(steps.values())[step - 1], unit) if certain else None
 
 
 def standing(events: Iterable[dict[str, Any]], instants: Collection[datetime]) -> list[dict[Key, Verdict]]:
     """At each instant, in order: what is certain, and what stands as it was because a source that it needs is silent."""
     heard = [fact for fact in map(Fact, events) if fact.received <= max(instants)]
-    stands: dict[Key, Verdict] = {}
+    stands: dict[Key, Stands] = {}
     answers = []
     moments = sorted({fact.received for fact in heard} | set(instants))
     for begin, end in pairwise([*moments, moments[-1] + MOMENT]):
         known = Known(fact for fact in heard if fact.received <= begin)
         for moment in sorted({begin, end - MOMENT}):
-            stands = {k: v or stands[k] for k, v in known.judged(moment).items() if v or k in stands}
-            answers += [stands] * (moment == begin and begin in instants)
+            stands = {k: v or stands[k] for k, v in known.judged(moment, stands).items() if v or k in stands}
+            if moment == begin and begin in instants:
+                answers.append({key: (alert.severity, alert.unit) for key, alert in stands.items()})
     return answers

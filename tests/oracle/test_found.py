@@ -10,11 +10,11 @@ from tests.oracle.compare import judged
 PERSON = {"issuing_state": "UTO", "passport_no": "X1"}
 
 
-def told(type: str, time: str, /, **data: Any) -> dict[str, Any]:
-    """An event of an office that nobody waits for."""
+def told(type: str, time: str, /, source: str = "imigrasi/uji", **data: Any) -> dict[str, Any]:
+    """An event, of an office that nobody waits for unless it is named."""
     at = f"{time}:00+07:00"
     return {
-        "specversion": "1.0", "id": f"{type} {time}", "source": "imigrasi/uji", "type": f"{type}.v1", "time": at,
+        "specversion": "1.0", "id": f"{type} {time}", "source": source, "type": f"{type}.v1", "time": at,
         "receivedtime": at, "data": {"person": PERSON, "port": "Jambi"} | data,
     }  # fmt: skip
 
@@ -48,3 +48,15 @@ def test_the_visit_of_an_entry_that_is_over_does_not_cover_a_permit_of_the_next_
 
 def test_the_visit_of_an_entry_that_is_over_accuses_nobody_who_is_seen_again() -> None:
     assert stands("2026-06-29", CAME_FOR_LONG, LEFT, SEEN) == set()
+
+
+def test_an_office_that_connects_late_takes_no_step_back() -> None:
+    history = (
+        told("stay_permit.issued", "2026-01-01T10:00", permit_no="P1", kind="ITAS",
+             valid_from="2026-01-01", valid_until="2026-03-01"),
+        told("feed.heartbeat", "2026-06-01T10:00", "imigrasi/jambi", complete_until="2026-06-01T10:00:00+07:00"),
+        told("feed.heartbeat", "2026-06-02T10:00", "imigrasi/bungo", complete_until="2026-04-01T10:00:00+07:00"),
+        told("residence.registered", "2026-06-02T12:00", document="SKTT", issued_on="2026-06-02", area="15.06"),
+    )  # fmt: skip
+    (answer,), _ = judged(history, {datetime.fromisoformat("2026-06-03T00:00:00+07:00")})
+    assert answer["stay_expired", "person:UTO:X1", "P1"][0] == "critical"
