@@ -20,7 +20,7 @@ class Stay(msgspec.Struct, frozen=True):
     kind: str  # visit | ITK | ITAS | ITAP
     valid_from: date
     valid_until: date | None  # missing only for an unlimited ITAP
-    latest: bool  # the newest stay of the present entry, and not ended
+    latest: bool  # of the stays of the present entry that were not ended, the one good for longest
     application_pending: bool  # filed and paid in time, not refused; granted protects for 30 days
     residence_registered: bool  # SKTT or KTP-el for this stay
     residence_due_from: date  # later of issue and valid_from
