@@ -288,16 +288,17 @@ def after(instant: str, hours: int) -> str:
 
 
 def beats(w: World) -> None:
-    """Heartbeats of some offices, with or without a claim to be complete, until they fall silent."""
+    """Heartbeats of some offices, from the first or later on, with or without a claim to be complete, until they fall silent."""
     sources = sorted({event["source"] for event in w.events} | {"imigrasi/jambi", "lodging/apoa", "kemnaker/pusat"})
     ends, days = (
         {source: w.one(DAYS, DAYS, DAYS, w.day()) for source in sources},
         sorted({w.day() for _ in range(10)} | {DAYS}),
     )
-    claims = {source: w.one(0, 0, 3, None) for source in sources}
+    claims = {source: w.one(0, 0, 3, 60, None) for source in sources}
+    begins = {source: w.one(0, 0, 0, w.day()) for source in sources}
     for n, day in enumerate(days):
         at = moment(day, w.one(*HOURS)).isoformat()
-        for source in (source for source in sources if day <= ends[source]):
+        for source in (source for source in sources if begins[source] <= day <= ends[source]):
             claim = {} if claims[source] is None else {"complete_until": after(at, -24 * claims[source])}
             w.events.append({
                 "specversion": "1.0", "id": f"beat-{n}", "source": source, "type": "feed.heartbeat.v1", "time": at,

@@ -98,7 +98,7 @@ class Person:
             yield Claim("sktt_missing", self.key, item, due, self.where)
 
     def registered(self, stay: Fact) -> bool:
-        """Reading: registered since the permit was issued or began, whichever was first, or for as long as it is good."""
+        """Since the permit was issued or began, or for as long as it is good. Reading: undated ones are of their own time only."""
         since = min(stay.day, stay.valid_from)
         return any(r.issued_on >= since or (r.valid_until or "") >= last_day(stay) for r in self.residences)
 
