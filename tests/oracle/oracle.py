@@ -50,8 +50,12 @@ class Known:
         latest_first = sorted(facts, key=lambda fact: fact.received, reverse=True)
         known = list({(fact.source, fact.id): fact for fact in latest_first}.values())  # what comes again is no news
         self.claims, self.complete = list(claims(known)), complete_until(known)
-        names, closings = known_as(in_order(known)), [fact for fact in known if fact.type == "alert.closed"]
-        self.closed = [(c.rule, names.get(c.subject, c.subject), c.item, c.at) for c in closings]
+        self.names = known_as(in_order(known))
+        self.closed = [(self.key(c.rule, c.subject, c.item), c.at) for c in known if c.type == "alert.closed"]
+
+    def key(self, rule: str, subject: str, item: str) -> Key:
+        """What an alert is now called: a person's key may turn out to be another."""
+        return rule, self.names.get(subject, subject), item
 
     def judged(self, now: datetime, before: Mapping[Key, Stands]) -> dict[Key, Stands | None]:
         """All that is due at `now`, where this stood before; None where a source that the rule needs has not told enough."""
@@ -60,7 +64,7 @@ class Known:
 
     def is_due(self, claim: Claim, now: datetime) -> bool:
         """Reading: an alert that an officer closed answers for all that was due by then."""
-        closed = any(about == list(claim[:3]) and at >= claim.due for *about, at in self.closed)
+        closed = any(key == claim[:3] and at >= claim.due for key, at in self.closed)
         in_time = max(claim.due, claim.spared_until) <= now < min(later(claim.due, RULES[claim.rule][1]), claim.ends)
         return in_time and not closed
 
@@ -83,6 +87,7 @@ def standing(events: Iterable[dict[str, Any]], instants: Collection[datetime]) -
     moments = sorted({fact.received for fact in heard} | set(instants))
     for begin, end in pairwise([*moments, moments[-1] + MOMENT]):
         known = Known(fact for fact in heard if fact.received <= begin)
+        stands = {known.key(*key): alert for key, alert in stands.items()}
         for moment in sorted({begin, end - MOMENT}):
             stands = {k: v or stands[k] for k, v in known.judged(moment, stands).items() if v or k in stands}
             if moment == begin and begin in instants:
