@@ -1,0 +1,91 @@
+"""What goes wrong. Each seed draws its own mix; every fifth has none, so that quiet bugs show too.
+
+A crash is a plug that is pulled: from then on nothing reaches the disk or a carrier any more. It is pulled by hooks of SQLite
+itself just before or just after a commit, and by the carriers before or after they took a message.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from tests.simulation.world import World
+
+CRASHES = ("crash before commit", "crash after commit")
+RATES = {  # of those of a mix, how often they strike when they can
+    "batch twice": 0.1, "batch delayed": 0.1, "batch shuffled": 0.3,
+    "crash before commit": 0.03, "crash after commit": 0.03, "crash before hand-off": 0.05, "crash in hand-off": 0.05,
+    "crash while recovering": 0.4,
+    "carrier refuses": 0.03, "carrier wants it later": 0.15, "carrier cannot be reached": 0.1, "reply lost": 0.1,
+    "carrier breaks its promise": 0.05, "carrier gives up later": 0.2,
+}  # fmt: skip
+SPELLS = {  # days that last: hours at least and at most
+    "carrier out for long": (80, 100), "clock ahead": (1, 48), "clock behind": (1, 20), "stall": (1, 30),
+    "downtime": (2, 90), "disk full": (1, 30),
+}  # fmt: skip
+
+
+class Crash(BaseException):
+    """The process is gone. No handler of the program may take it for an error."""
+
+
+class Plug:
+    """Of one process. `pull_at` counts commits: the hooks see every one of the process."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self.pulled = False
+        self.cut_at = ""  # the kind of crash, where it was one at a commit
+        self._at: tuple[str, int] | None = None
+        connection.set_commit_hook(self._before)
+        connection.set_wal_hook(self._after)
+
+    def pull(self) -> None:
+        self.pulled = True
+        raise Crash
+
+    def pull_at(self, where: str | None, commits: int) -> None:
+        self._at = (where, commits) if where else None
+
+    def check(self) -> None:
+        if self.pulled:
+            raise Crash
+
+    def _before(self) -> bool:
+        self.check()
+        if self._at and self._at[1] == 0 and self._at[0] == "crash before commit":
+            self.cut_at = self._at[0]
+            self.pull()
+        return False
+
+    def _after(self, *_: Any) -> int:
+        if self._at and self._at[1] == 0:
+            self.cut_at = self._at[0]
+            self.pull()
+        if self._at:
+            self._at = (self._at[0], self._at[1] - 1)
+        return apsw.SQLITE_OK
+
+
+class Faults:
+    """The mix of one seed."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        quiet = world.seed % 5 == 0
+        self.mix = [kind for kind in (*RATES, *SPELLS) if not quiet and world.chance.random() < 0.35]
+        self.on = True
+
+    def strikes(self, kind: str) -> bool:
+        struck = self.on and kind in self.mix and self._world.chance.random() < RATES[kind]
+        if struck:
+            self.mark(kind)
+        return struck
+
+    def mark(self, kind: str) -> None:
+        self._world.mark(f"fault: {kind}")
+
+    def crash_point(self) -> str | None:
+        """Where the next work on the store is to be cut off, if at all."""
+        drawn = [kind for kind in CRASHES if self.on and kind in self.mix and self._world.chance.random() < RATES[kind]]
+        return drawn[0] if drawn else None

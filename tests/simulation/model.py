@@ -1,0 +1,54 @@
+"""What must be true, kept beside the service by other means: what was handed in and answered, what carriers took, who may be told."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+
+import msgspec
+
+from alerts.core.ports import Answer
+from tests.simulation.world import World
+
+
+class Delivery(msgspec.Struct, frozen=True):
+    """One message that a carrier took, by the clock of the service."""
+
+    at: datetime
+    channel: str
+    address: str
+    notice: str
+    payload: bytes
+
+
+class Model:
+    """`clock` is what the service takes for the time."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.clock = world.now
+        self.answers: Counter[str] = Counter()
+        self.unanswered = 0  # events of groups whose answer was lost
+        self.accepted: dict[tuple[str, str], str] = {}  # source and id: receipt
+        self.deliveries: list[Delivery] = []
+        self.doubts: Counter[str] = Counter()  # hand-offs by notice that ended without our knowing how
+        self.refused: set[str] = set()  # notices that a carrier will never take
+        self.first_offered: dict[str, datetime] = {}
+        self.lines: set[tuple[str, str]] = set()  # notice and alert, as planned
+        self.units: dict[str, set[str]] = {}  # by alert: those that ever answered for it
+        self.in_force = "as shipped"
+
+    def answered(self, refs: list[tuple[str, str] | None], answers: tuple[Answer, ...]) -> None:
+        assert len(refs) == len(answers), "one answer for each event"
+        for ref, answer in zip(refs, answers, strict=True):
+            self.answers[answer.status] += 1
+            self._world.mark(f"answer: {answer.status}")
+            if ref and answer.receipt:
+                assert self.accepted.setdefault(ref, answer.receipt) == answer.receipt, "an event has one receipt"
+
+    def offered(self, notice: str, channel: str) -> None:
+        self.first_offered.setdefault(notice, self.clock)
+        self._world.mark(f"channel: {channel}")
+
+    def delivered(self, channel: str, address: str, notice: str, payload: bytes) -> None:
+        self.deliveries.append(Delivery(self.clock, channel, address, notice, payload))
