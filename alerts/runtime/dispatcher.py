@@ -20,6 +20,7 @@ from alerts.channels import Channel, Inquirer, Never, Outcome, Sent, TryLater, U
 from alerts.channels.email import compose
 from alerts.channels.render import Templates
 from alerts.core.letters import Letter, Line, case_number
+from alerts.core.plan import after_quiet
 from alerts.core.policy import Policy
 from alerts.core.rules import Severity, Text
 from alerts.runtime.settle import Decided
@@ -106,6 +107,9 @@ class Dispatcher:
         ready: list[tuple[Handoff, bytes]] = []
         try:
             for handoff in due:
+                if (morning := _waits_until(handoff, decided.policy, now)) > now:
+                    self._book.again(handoff.notice.id, morning, "waits for the end of the quiet hours", in_doubt=False)
+                    continue
                 payload = self._begin(handoff, decided, now)
                 if payload is not None:
                     ready.append((handoff, payload))
@@ -165,6 +169,13 @@ class Dispatcher:
                     self._book.failed(id, f"given up after {policy.give_up_after_hours} hours: {why}")
                 else:
                     self._book.again(id, at, why, in_doubt=isinstance(outcome, Unknown))
+
+
+def _waits_until(handoff: Handoff, policy: Policy, now: datetime) -> datetime:
+    """The plan keeps SMS out of the quiet hours; one that is late, by a retry or an outage, may have come into them."""
+    notice = handoff.notice
+    loud = any(line.severity >= policy.sms_quiet_below for line in notice.lines)
+    return now if loud or notice.channel != "sms" else after_quiet(now, policy)
 
 
 def retry_at(handoff: Handoff, outcome: TryLater | Unknown, policy: Policy, now: datetime) -> datetime | None:
