@@ -1,29 +1,26 @@
-"""`python -m tests.simulation SEED`: one seed again, its last steps as sentences."""
+"""One seed again: `python -m tests.simulation SEED` prints its mix, its last steps as sentences, and what broke.
+
+`--digest` prints the digest of its log alone.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
-import time
-from tests.simulation.simulation import *
 
-marks = Counter()
-for a in sys.argv[1:]:
-    lo, _, hi = a.partition("-")
-    for seed in range(int(lo), int(hi or lo) + 1):
-        with tempfile.TemporaryDirectory(dir=FAST) as f:
-            t = time.perf_counter()
-            s = Simulation(seed, Path(f))
-            try:
-                s.run()
-            except BaseException as e:
-                if not hi:
-                    print("\n".join(s.world.steps[-40:]))
-                    raise
-                print(seed, type(e), str(e)[:300])
-            else:
-                print(seed, time.perf_counter() - t, len(s.world.steps))
-            marks += s.world.marks
-if hi:
-    for k, v in sorted(marks.items()):
-        print(v, k)
+from tests.simulation.simulation import simulate
+
+LAST = 30
+
+
+def main(seed: int, *options: str) -> int:
+    run = simulate(seed)
+    if "--digest" in options:
+        print(run.world.digest())
+    else:
+        print(f"seed {seed}, faults: {', '.join(run.mix) or 'none'}", *run.world.steps[-LAST:], sep="\n")
+        print(f"BROKEN {run.broken}" if run.broken else "every invariant holds")
+    return 1 if run.broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1]), *sys.argv[2:]))

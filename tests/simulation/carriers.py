@@ -77,9 +77,6 @@ class Gateway(Relay):
 
     async def status(self, notice: str) -> Outcome | None:
         self.plug.check()
-        if self._faults.strikes("crash while recovering"):
-            self._say("the process dies while it asks about", notice)
-            self.plug.pull()
         if outcome := self._gave_up.get(notice):
             return outcome
         delivered = any(d.notice == notice for d in self._model.deliveries)

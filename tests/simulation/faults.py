@@ -22,7 +22,7 @@ RATES = {  # of those of a mix, how often they strike when they can
 }  # fmt: skip
 SPELLS = {  # days that last: hours at least and at most
     "carrier out for long": (80, 100), "clock ahead": (1, 48), "clock behind": (1, 20), "stall": (1, 30),
-    "downtime": (2, 90), "disk full": (1, 30),
+    "downtime": (2, 60), "disk full": (1, 30),
 }  # fmt: skip
 
 

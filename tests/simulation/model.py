@@ -35,7 +35,6 @@ class Model:
         self.refused: set[str] = set()  # notices that a carrier will never take
         self.first_offered: dict[str, datetime] = {}
         self.lines: set[tuple[str, str]] = set()  # notice and alert, as planned
-        self.units: dict[str, set[str]] = {}  # by alert: those that ever answered for it
         self.in_force = "as shipped"
 
     def answered(self, refs: list[tuple[str, str] | None], answers: tuple[Answer, ...]) -> None:

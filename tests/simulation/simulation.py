@@ -1,6 +1,6 @@
 """One seed from its first step to its last: a world, its faults, a station, what happens, and what must hold meanwhile.
 
-    simulate(seed)   raises Broken, after the steps so far, when an invariant does not hold
+    simulate(seed)   what came of it: the world with its log, the faults of the mix, and what broke, if anything did
 """
 
 from __future__ import annotations
@@ -8,11 +8,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import tempfile
-from datetime import timedelta
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.simulation.faults import SPELLS, Faults
-from tests.simulation.invariants import Invariants
+from tests.simulation.invariants import Broken, Invariants
 from tests.simulation.model import Model
 from tests.simulation.station import Station
 from tests.simulation.workload import DAYS, Workload
@@ -38,15 +43,18 @@ class Simulation:
         self._spells()
 
     def run(self) -> None:
-        self._station.start()
-        self.world.at(HEALED, self._heal)
-        self._until(END)
-        self._station.ask()
-        self._invariants.at_the_end()
-        self._close_books()
-        self._station.close()
+        try:
+            self._station.start()
+            self.world.at(HEALED, self._heal)
+            for day in range(10, DAYS, 10):
+                self.world.at(START + day * DAY, self._invariants.standing)
+            self._until(END)
+            self._invariants.at_the_end()
+            self._close_books()
+        finally:
+            self._station.close()
 
-    def _until(self, end: object) -> None:
+    def _until(self, end: datetime) -> None:
         while True:
             by_itself, foreseen = self._station.next_at(), self.world.next_at()
             instants = [at for at in (by_itself, foreseen) if at]
@@ -69,7 +77,7 @@ class Simulation:
                 least, most = SPELLS[kind]
                 begin = START + self.world.chance.uniform(2, DAYS - 6) * DAY
                 hours = self.world.chance.uniform(least, most)
-                self.world.at(begin, lambda kind=kind, hours=hours: self._begin(kind, timedelta(hours=hours)))
+                self.world.at(begin, partial(self._begin, kind, timedelta(hours=hours)))
 
     def _begin(self, kind: str, lasts: timedelta) -> None:
         station, world = self._station, self.world
@@ -78,10 +86,10 @@ class Simulation:
         if kind == "carrier out for long":
             carrier = station.carriers[world.chance.choice(("email", "sms"))]
             carrier.out = True
-            world.at(world.now + lasts, lambda: setattr(carrier, "out", False))
+            world.at(world.now + lasts, partial(setattr, carrier, "out", False))
         elif kind in ("clock ahead", "clock behind"):
             station.offset = lasts if kind == "clock ahead" else -lasts
-            world.at(world.now + timedelta(days=2), lambda: setattr(station, "offset", timedelta(0)))
+            world.at(world.now + timedelta(days=2), partial(setattr, station, "offset", timedelta(0)))
         elif kind == "stall":
             station.stalled_until = world.now + lasts
         elif kind == "downtime":
@@ -89,7 +97,7 @@ class Simulation:
             world.at(world.now + lasts, station.start)
         elif kind == "disk full":
             self._fill(True)
-            world.at(world.now + lasts, lambda: self._fill(False))
+            world.at(world.now + lasts, partial(self._fill, False))
 
     def _fill(self, full: bool) -> None:
         self._station.full = full
@@ -109,9 +117,67 @@ class Simulation:
             self.world.at(HEALED + day * DAY + HOUR, self._station.ask)
 
     def _close_books(self) -> None:
-        """What the database holds in the end belongs to the log."""
+        """What the database holds in the end belongs to the log, and what occurred to the marks."""
         for table, order in (("alerts", "number"), ("alert_changes", "number"), ("notices", "id"), ("notice_lines", "1, 2")):
             rows = self._invariants.rows(f"SELECT * FROM {table} ORDER BY {order}")
             self.world.say(f"{table}: {len(rows)} rows, {hashlib.sha256(repr(rows).encode()).hexdigest()[:16]}")
-        for change, reason in self._invariants.rows("SELECT change, reason FROM alert_changes WHERE by = 'engine'"):
-            self.world.mark(f"change: {change}, {reason}")
+        for sql in MARKS:
+            for row in self._invariants.rows(sql):
+                self.world.mark(": ".join(map(str, row)))
+
+
+MARKS = (
+    "SELECT 'change', change || ', ' || reason FROM alert_changes WHERE by = 'engine'",
+    "SELECT 'officer', change FROM alert_changes WHERE by <> 'engine'",
+    "SELECT 'notice', state FROM notices",
+    "SELECT 'kind', kind FROM notices",
+    "SELECT 'notice', 'maybe twice' FROM notices WHERE maybe_twice",
+    "SELECT 'failed', iif(reason LIKE 'given up%', 'given up', 'refused') FROM notices WHERE state = 'failed'",
+    "SELECT 'alert', 'late' FROM alerts WHERE late",
+    "SELECT 'alert', 'shadow' FROM alerts WHERE shadow",
+    "SELECT 'quarantine', state FROM quarantine",
+)
+
+
+class Run(NamedTuple):
+    world: World
+    mix: list[str]
+    broken: Broken | None
+
+
+def simulate(seed: int, restarting: bool = False) -> Run:
+    """One seed. An error that nobody expected breaks the invariant "defect"."""
+    with tempfile.TemporaryDirectory(dir=FAST) as folder:
+        simulation = Simulation(seed, Path(folder), restarting)
+        with _heard(simulation.world):
+            try:
+                simulation.run()
+                broken = None
+            except Broken as error:
+                broken = error
+            except Exception as error:
+                broken = Broken("defect", "".join(traceback.format_exception(error)))
+    return Run(simulation.world, simulation.faults.mix, broken)
+
+
+class _Ear(logging.Handler):
+    """What the program logs is heard by the world."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._world.logged.append(self.format(record))
+
+
+@contextmanager
+def _heard(world: World) -> Iterator[None]:
+    logger, ear = logging.getLogger("lapor-dini"), _Ear(world)
+    logger.addHandler(ear)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.propagate = True
+        logger.removeHandler(ear)

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import apsw
 
@@ -21,7 +21,7 @@ from alerts.runtime.settle import Decided, kinds_to_judge_again
 from alerts.store.sqlite import SqliteStore
 from tests.simulation.carriers import Gateway, Relay
 from tests.simulation.edits import SHIPPED, decisions
-from tests.simulation.faults import Crash, Faults, Plug
+from tests.simulation.faults import CRASHES, Crash, Faults, Plug
 from tests.simulation.model import Model
 from tests.simulation.world import MINUTE, World
 
@@ -34,7 +34,7 @@ class Station:
     """Down, or up with a store and a dispatcher."""
 
     def __init__(self, path: Path, world: World, faults: Faults, model: Model) -> None:
-        self._path, self._world, self._faults, self._model = path, world, faults, model
+        self.path, self._world, self._faults, self._model = path, world, faults, model
         self._loop = asyncio.new_event_loop()
         self.carriers: dict[str, Relay] = {
             "email": Relay("email", world, faults, model),
@@ -42,9 +42,10 @@ class Station:
         }
         self.offset = timedelta(0)  # of its clock
         self.stalled_until = self.retry_at = world.now
-        self.files = "as shipped"  # the edit of the rules folder that lies on disk
-        self.decided = self._read("as shipped")
-        self.full = self.up = False
+        self.files = "as shipped"  # the edit of the rules folder that lies on disk...
+        self._seen = "as shipped"  # ...and the one that was read last, in force or not
+        self.decided = _read("as shipped")
+        self.full = self.up = self.begun = False
         self.store: SqliteStore
         self.on_start: Callable[[], None] = lambda: None  # what the last process left behind, before it is touched
 
@@ -55,42 +56,43 @@ class Station:
         if not self.up:
             if decisions(self.files) is None:
                 self.files = self._model.in_force  # nobody can start it with the others
+            self._seen = self.files
             self._open()
             self.on_start()
             self._guarded("starts", self._begin)
 
     def _open(self) -> None:
-        self.decided = self._read(self.files)
-        self.store = SqliteStore(self._path, kept_event(lambda: self.decided))
+        self.decided = _read(self.files)
+        self.store = SqliteStore(self.path, kept_event(lambda: self.decided))
         self.store.connection.pragma("synchronous", "off")  # the machine stays up when the process dies
         self.store.connection.pragma("max_page_count", 1 if self.full else 2**30)
         self._plug = Plug(self.store.connection)
         for carrier in self.carriers.values():
             carrier.plug = self._plug
         self._dispatcher = Dispatcher(self.store.book, asyncio.Lock(), self.carriers, TEMPLATES, SENDER)
-        self.up = True
+        self.up, self.begun = True, False
 
     def _begin(self) -> None:
         if self.store.get("decisions") != self.decided.fingerprint:
             kinds = kinds_to_judge_again(None, self.decided.settled)
             self.store.judge_again(kinds, self.clock(), self.decided.fingerprint)
         self._model.in_force = self.files
-        doubtful = len(self.store.book.in_doubt())
-        if doubtful:
-            self._world.mark("hand-offs in doubt")
+        if self.store.book.in_doubt():
+            self._world.mark("notice: sending")
             if self._faults.strikes("crash while recovering"):
-                self._plug.pull_at(self._world.chance.choice(("crash before commit", "crash after commit")), 0)
+                self._plug.pull_at(self._world.chance.choice(CRASHES), 0)
         self._loop.run_until_complete(self._dispatcher.recover(self.clock()))
+        self.begun = True
 
     def stop(self) -> None:
         if self.up:
-            self.up = False
+            self.up = self.begun = False
             self._plug.pull_at(None, 0)
             self.store.close()
 
     def restart(self) -> None:
         """Stopped and started properly, which must change nothing."""
-        if self.up:
+        if self.up and self.begun:
             self.stop()
             self.start()
 
@@ -103,7 +105,7 @@ class Station:
         if self._plug.cut_at:
             self._faults.mark(self._plug.cut_at)
         self._drain()
-        self.up = False
+        self.up = self.begun = False
         self.store.connection.close(True)
         chance = self._world.chance
         self._world.at(self._world.now + chance.choice((0.1, 5, 90)) * MINUTE, self.start)
@@ -115,8 +117,9 @@ class Station:
             task.cancel()
         if tasks:
             self._loop.run_until_complete(asyncio.wait(tasks))
-            for task in tasks:
-                task.cancelled() or task.exception()
+        for task in tasks:
+            if not task.cancelled():
+                task.exception()  # the crash is known
 
     def _guarded(self, what: str, action: Callable[[], T]) -> T | None:
         """None when it came to nothing: the process died, or the store could not take it now."""
@@ -144,13 +147,16 @@ class Station:
         if not self.up:
             return None
         due = [at - self.offset for at in (self.store.register.next_due(), self.store.book.next_due()) if at]
-        if self.files != self._model.in_force and self.files != self._seen:
+        if self.files != self._seen or not self.begun:
             due.append(self._world.now)
         return max(min(due), self.stalled_until, self.retry_at, self._world.now) if due else None
 
     def work(self) -> None:
         """What is due by now: edited files, deadlines, notices."""
-        if self.files not in (self._model.in_force, self._seen):
+        if not self.begun:
+            self._guarded("starts", self._begin)
+            return
+        if self.files != self._seen:
             self._guarded("takes over edited rules", self._settle)
         now, due = self.clock(), self.up and self.store.register.next_due()
         if due and due <= now:
@@ -162,12 +168,15 @@ class Station:
 
     def accept(self, raws: Sequence[bytes]) -> bool:
         """Whether the events were answered."""
-        if not self.up or self.stalled_until > self._world.now:
+        if not self._works():
             return False
         return self._guarded("takes events", lambda: self._turn(raws)) is not None
 
+    def _works(self) -> bool:
+        return self.up and self.begun and self.stalled_until <= self._world.now
+
     def ask(self) -> None:
-        if self.up:
+        if self._works():
             asked = self._dispatcher.ask(self.decided.policy, self.clock())
             self._guarded("asks carriers", lambda: self._loop.run_until_complete(asked))
 
@@ -204,28 +213,26 @@ class Station:
         self._world.mark(f"edit: {edit}")
         self.files, self._seen = edit, ""
 
-    _seen = ""
-
     def _settle(self) -> None:
         """All or nothing: with a mistake in any file the last good set stays in force."""
         decided = decisions(self.files)
         if decided is None:
-            self._seen = self.files
             self._world.say("the edited rules are not in force")
-            return
-        kinds = kinds_to_judge_again(self.decided.settled, decided.settled)
-        self.store.judge_again(kinds, self.clock(), decided.fingerprint)
-        self.decided, self._model.in_force = decided, self.files
+        else:
+            kinds = kinds_to_judge_again(self.decided.settled, decided.settled)
+            self.store.judge_again(kinds, self.clock(), decided.fingerprint)
+            self.decided, self._model.in_force = decided, self.files
+        self._seen = self.files
 
-    def _read(self, edit: str) -> Decided:
-        decided = decisions(edit)
-        assert decided is not None
-        return decided
-
-    def told_alerts(self) -> list[Any]:
+    def told_alerts(self) -> list[str]:
         """What officers have in their hands, by alert."""
         if not self.up:
             return []
         sql = "SELECT DISTINCT alert FROM notice_lines l JOIN notices n ON n.id = l.notice WHERE n.state = 'sent' ORDER BY 1"
         return [alert for (alert,) in self.store.connection.execute(sql)]
 
+
+def _read(edit: str) -> Decided:
+    decided = decisions(edit)
+    assert decided is not None
+    return decided

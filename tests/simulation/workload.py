@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from tests.simulation.edits import EDITS
 from tests.simulation.faults import Faults
@@ -37,7 +38,7 @@ class Agency:
     def write(self, type: str, time: str, data: Data, **more: str) -> str:
         """Put an event into the outbox; its id."""
         self._number += 1
-        id = more.pop("id", f"e{self._number}")
+        id = f"e{self._number}"
         head = {"specversion": "1.0", "id": id, "source": self.source, "type": type, "time": time} | more
         self.outbox.append(json.dumps(head | {"data": data}).encode())
         return id
@@ -61,6 +62,8 @@ class Workload:
             self._live(number)
         for day in range(DAYS):
             world.at(START + day * DAY + timedelta(hours=14), self.publish)
+            for hour in (4, 16):
+                world.at(START + day * DAY + timedelta(hours=hour), station.ask)
         for _ in range(chance.randint(0, 12)):
             self._some_day(self._officer)
         for _ in range(chance.randint(0, 4)):
@@ -78,7 +81,7 @@ class Workload:
         for day, source, type, data in life(self._world.chance, number):
             time = data.pop("time", moment(day))
             told = day + self._world.chance.choice((0, 0, 0, 0, 2, 9))
-            self._world.at(START + told * DAY, lambda s=source, t=type, at=time, d=data: self._happen(s, t, at, d))
+            self._world.at(START + told * DAY, partial(self._happen, source, type, time, data))
 
     def _happen(self, source: str, type: str, time: str, data: Data) -> None:
         """It is written down at the agency; now and then wrongly, and corrected some days later."""
@@ -91,8 +94,8 @@ class Workload:
         else:
             agency.write(type, time, data)
             return
-        delay = chance.uniform(0.5, 9) * DAY
-        self._world.at(self._world.now + delay, lambda: agency.write(type, time, data, supersedes=id) and None)
+        right = partial(agency.write, type, time, data, supersedes=id)
+        self._world.at(self._world.now + chance.uniform(0.5, 9) * DAY, right)
 
     def publish(self) -> None:
         """Every agency that is not silent hands in what it has; what is not answered stays in its outbox."""

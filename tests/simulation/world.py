@@ -6,6 +6,7 @@ So a seed is a whole history, and the same seed says the same sentences.
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import random
 from collections import Counter
@@ -17,7 +18,7 @@ from alerts.core.calendar import WIB
 START = datetime(2026, 1, 5, 6, tzinfo=WIB)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
-Action = Callable[[], None]
+Action = Callable[[], object]
 
 
 class World:
@@ -49,3 +50,7 @@ class World:
 
     def mark(self, what: str) -> None:
         self.marks[what] += 1
+
+    def digest(self) -> str:
+        """Equal for equal logs."""
+        return hashlib.sha256("\n".join(self.steps).encode()).hexdigest()
