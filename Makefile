@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 export LAPOR_DATA ?= var
-SOAKED := tests/oracle tests/properties tests/process tests/fuzz
+SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak lint setup lock schemas clean

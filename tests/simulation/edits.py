@@ -29,6 +29,7 @@ EDITS: dict[str, tuple[Edit, ...]] = {
     "another deadline": (("stay_expired.yaml", "stay.valid_until + 1d", "stay.valid_until + 4d"),),
     "milder steps": (("stay_expired.yaml", "{at: 0d, severity: high}", "{at: 0d, severity: medium}"),),
     "back to shadow": (("stay_expired.yaml", "status: active", "status: shadow"),),
+    "longer kept": (("stay_expiring.yaml", "keep: 31d", "keep: 45d"),),
     "retired": (("no_location_after_arrival.yaml", "status: active", "status: retired"),),
     "trial over": ((f"{TRIAL}.yaml", "status: shadow", "status: active"),),
     "broken": (("stay_expiring.yaml", "about: person", "about: nobody"),),

@@ -135,6 +135,7 @@ MARKS = (
     "SELECT 'failed', iif(reason LIKE 'given up%', 'given up', 'refused') FROM notices WHERE state = 'failed'",
     "SELECT 'alert', 'late' FROM alerts WHERE late",
     "SELECT 'alert', 'shadow' FROM alerts WHERE shadow",
+    "SELECT 'severity', severity FROM notice_lines",
     "SELECT 'quarantine', state FROM quarantine",
 )
 

@@ -92,7 +92,7 @@ class Station:
 
     def restart(self) -> None:
         """Stopped and started properly, which must change nothing."""
-        if self.up and self.begun:
+        if self.begun and decisions(self.files):
             self.stop()
             self.start()
 
@@ -129,8 +129,8 @@ class Station:
             self._fall(what)
         except (apsw.Error, Unavailable) as error:
             self._world.say(f"the store fails while the process {what}: {error}")
-            self._world.mark("the store failed")
-            self.retry_at = self._world.now + 5 * MINUTE
+            self._world.mark("store: failed")
+            self.retry_at = self._world.now + 30 * MINUTE
         finally:
             self._plug.pull_at(None, 0)
         return None

@@ -58,7 +58,7 @@ class Workload:
         self._world, self._faults, self._station = world, faults, station
         self.agencies = {source: Agency(source, world) for source in AGENCIES}
         chance = world.chance
-        for number in range(chance.randint(6, 10)):
+        for number in range(chance.randint(4, 8)):
             self._live(number)
         for day in range(DAYS):
             world.at(START + day * DAY + timedelta(hours=14), self.publish)

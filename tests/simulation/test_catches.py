@@ -1,0 +1,192 @@
+"""Bugs that are planted in the real functions are caught, each by the invariant that names it, within few seeds.
+
+The seeds are those of `test_simulation`, where they hold with nothing planted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from alerts.core import plan as planning
+from alerts.core import turn as turning
+from alerts.core.routing import Units
+from alerts.runtime import dispatcher, intake
+from alerts.runtime.dispatcher import Dispatcher
+from alerts.store.book import SqliteBook
+from alerts.store.register import SqliteRegister
+from alerts.store.sqlite import SqliteStore
+from tests.simulation import station
+from tests.simulation.lives import SECRET_YEAR
+from tests.simulation.simulation import simulate
+
+MOST_SEEDS = 40
+Patch = pytest.MonkeyPatch
+Plant = Callable[[Patch], None]
+
+
+def recorded_before_it_is_sent(patch: Patch) -> None:
+    begin = SqliteBook.begin
+
+    def begin_and_record(book: SqliteBook, id: str, *more: Any) -> None:
+        begin(book, id, *more)
+        book.sent(id, "surely")
+
+    patch.setattr(SqliteBook, "begin", begin_and_record)
+
+
+def hand_offs_in_doubt_forgotten(patch: Patch) -> None:
+    async def recover(dispatcher: Dispatcher, now: datetime) -> None:
+        """Nothing is in doubt."""
+
+    patch.setattr(Dispatcher, "recover", recover)
+
+
+def hand_offs_in_doubt_unmarked(patch: Patch) -> None:
+    again = SqliteBook.again
+    patch.setattr(SqliteBook, "again", lambda book, *what, in_doubt: again(book, *what, in_doubt=False))
+
+
+def duplicates_unknown(patch: Patch) -> None:
+    patch.setattr(SqliteRegister, "known", lambda register, refs: {})
+
+
+def duplicates_counted_as_accepted(patch: Patch) -> None:
+    turn = intake.turn
+    patch.setattr(intake, "turn", lambda *what: msgspec.structs.replace(turn(*what), duplicates=0))
+
+
+def answered_before_the_commit(patch: Patch) -> None:
+    """Events are kept with the next group only."""
+    commit, held = SqliteStore.commit, list[Any]()
+
+    def later(store: SqliteStore, effects: Any, *more: Any, **options: Any) -> None:
+        kept, held[:] = [k for k in held if k not in effects.kept], effects.kept
+        known = {(source, id) for source, id in store.connection.execute("SELECT source, id FROM events")}
+        kept = [k for k in kept if (k.event.source, k.event.id) not in known]
+        commit(store, msgspec.structs.replace(effects, kept=tuple(kept)), *more, **options)
+
+    patch.setattr(SqliteStore, "commit", later)
+
+
+def ralat_forgotten(patch: Patch) -> None:
+    plan = intake.plan
+    patch.setattr(intake, "plan", lambda *what: tuple(n for n in plan(*what) if n.kind != planning.RALAT))
+
+
+def ralat_overtakes_its_alert(patch: Patch) -> None:
+    patch.setattr("alerts.store.book._IN_ORDER", "TRUE")
+
+
+def retry_worded_anew(patch: Patch) -> None:
+    due = SqliteBook.due
+
+    def unworded(book: SqliteBook, *what: Any) -> Any:
+        return [msgspec.structs.replace(handoff, payload=None) for handoff in due(book, *what)]
+
+    patch.setattr(SqliteBook, "due", unworded)
+
+
+def birth_date_leaked(patch: Patch) -> None:
+    make_letter = dispatcher.make_letter
+
+    def talkative(*what: Any) -> Any:
+        letter = make_letter(*what)
+        born = (("person.birth_date", f"{SECRET_YEAR}-11-01"),)
+        lines = (msgspec.structs.replace(line, facts=line.facts + born) for line in letter.lines)
+        return msgspec.structs.replace(letter, lines=tuple(lines))
+
+    patch.setattr(dispatcher, "make_letter", talkative)
+
+
+def shadow_rule_tells(patch: Patch) -> None:
+    plan = intake.plan
+
+    def loud(changes: Any, *more: Any) -> Any:
+        return plan([msgspec.structs.replace(change, shadow=False) for change in changes], *more)
+
+    patch.setattr(intake, "plan", loud)
+
+
+def broken_file_taken_over(patch: Patch) -> None:
+    decisions = station.decisions
+    patch.setattr(station, "decisions", lambda edit: decisions(edit) or decisions("retired"))
+
+
+def told_elsewhere(patch: Patch) -> None:
+    patch.setattr(Units, "told", lambda units, area, notify=(): (units.by_id["kesbangpol-15.07"],))
+
+
+def next_change_late(patch: Patch) -> None:
+    step = turning.step
+
+    def slow(*what: Any) -> Any:
+        judged = step(*what)
+        at = judged.next_change
+        return msgspec.structs.replace(judged, next_change=at and at + timedelta(days=1))
+
+    patch.setattr(turning, "step", slow)
+
+
+def due_subjects_forgotten_by_a_restart(patch: Patch) -> None:
+    start = SqliteStore.__init__
+
+    def forgetful(store: SqliteStore, *what: Any) -> None:
+        start(store, *what)
+        store.connection.execute("UPDATE subjects SET next_change = NULL")
+
+    patch.setattr(SqliteStore, "__init__", forgetful)
+
+
+def quiet_hours_ignored(patch: Patch) -> None:
+    for module in (planning, dispatcher):
+        patch.setattr(module, "after_quiet", lambda at, policy: at)
+
+
+def limit_per_hour_ignored(patch: Patch) -> None:
+    patch.setattr(SqliteBook, "recent_sms", lambda book, officers, since: {})
+
+
+def withdrawal_lost(patch: Patch) -> None:
+    turn = intake.turn
+
+    def stubborn(*what: Any) -> Any:
+        effects = turn(*what)
+        changes = tuple(change for change in effects.changes if change.change != "withdrawn")
+        return msgspec.structs.replace(effects, changes=changes)
+
+    patch.setattr(intake, "turn", stubborn)
+
+
+CAUGHT_BY: dict[Plant, str] = {
+    recorded_before_it_is_sent: "told",
+    hand_offs_in_doubt_forgotten: "waiting",
+    hand_offs_in_doubt_unmarked: "handed",
+    duplicates_unknown: "received",
+    duplicates_counted_as_accepted: "received",
+    answered_before_the_commit: "received",
+    ralat_forgotten: "told",
+    ralat_overtakes_its_alert: "told",
+    retry_worded_anew: "handed",
+    birth_date_leaked: "facts",
+    shadow_rule_tells: "shadow",
+    broken_file_taken_over: "shadow",
+    told_elsewhere: "shadow",
+    next_change_late: "standing",
+    due_subjects_forgotten_by_a_restart: "standing",
+    quiet_hours_ignored: "quiet",
+    limit_per_hour_ignored: "quiet",
+    withdrawal_lost: "standing",
+}
+
+
+@pytest.mark.parametrize("plant", CAUGHT_BY, ids=lambda plant: plant.__name__)
+def test_a_planted_bug_is_caught(plant: Plant, monkeypatch: Patch) -> None:
+    plant(monkeypatch)
+    broken = next((run.broken for run in map(simulate, range(MOST_SEEDS)) if run.broken), None)
+    assert broken, f"nothing broke in {MOST_SEEDS} seeds"
+    assert broken.name == CAUGHT_BY[plant], broken
