@@ -20,7 +20,7 @@ TRIAL = "sktt_missing"  # a shadow rule from the beginning
 
 Edit = tuple[str, str, str]  # file, what it says, what it is to say
 ALWAYS: tuple[Edit, ...] = (
-    ("policy.yaml", "per_officer_per_hour: 10", "per_officer_per_hour: 2"),
+    ("policy.yaml", "per_officer_per_hour: 10", "per_officer_per_hour: 1"),
     (f"{TRIAL}.yaml", "status: active", "status: shadow"),
 )
 EDITS: dict[str, tuple[Edit, ...]] = {

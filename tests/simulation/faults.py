@@ -14,7 +14,7 @@ from tests.simulation.world import World
 
 CRASHES = ("crash before commit", "crash after commit")
 RATES = {  # of those of a mix, how often they strike when they can
-    "batch twice": 0.1, "batch delayed": 0.1, "batch shuffled": 0.3,
+    "batch twice": 0.1, "batch delayed": 0.03, "batch shuffled": 0.3,
     "crash before commit": 0.03, "crash after commit": 0.03, "crash before hand-off": 0.05, "crash in hand-off": 0.05,
     "crash while recovering": 0.4,
     "carrier refuses": 0.03, "carrier wants it later": 0.15, "carrier cannot be reached": 0.1, "reply lost": 0.1,

@@ -135,7 +135,9 @@ class Invariants:
 
     # When faults have stopped -------------------------------------------------------------------------------------------
 
-    def at_the_end(self) -> None:
+    def at_the_end(self, unanswered: list[str]) -> None:
+        """`unanswered`: agencies that still have something to hand in."""
+        holds("received", not unanswered, f"{unanswered} have not been answered for days")
         self.standing()
         self._waiting()
         self._received()
@@ -158,9 +160,10 @@ class Invariants:
         counts = dict(self.rows("SELECT name, value FROM counters"))
         parts = counts["accepted"] + counts["duplicate"] + counts["quarantined"]
         holds("received", counts["received"] == parts, f"{counts}")
-        answered = self._model.answers.total()
-        most = answered + self._model.unanswered
-        holds("received", answered <= counts["received"] <= most, f"{answered} answered, at most {most}: {counts}")
+        for name in ("accepted", "duplicate", "quarantined"):
+            least = self._model.answers[name]
+            most = least + self._model.unanswered
+            holds("received", least <= counts[name] <= most, f"{least} were answered {name}, at most {most}: {counts}")
         ((kept,),) = self.rows("SELECT count(*) FROM events")
         holds("received", kept == counts["accepted"], f"{kept} events are kept: {counts}")
         ours = self.rows("SELECT reason FROM quarantine WHERE reason LIKE '%defect is ours%'")

@@ -49,7 +49,7 @@ class Simulation:
             for day in range(10, DAYS, 10):
                 self.world.at(START + day * DAY, self._invariants.standing)
             self._until(END)
-            self._invariants.at_the_end()
+            self._invariants.at_the_end([agency.source for agency in self._work.agencies.values() if agency.outbox])
             self._close_books()
         finally:
             self._station.close()
@@ -113,7 +113,7 @@ class Simulation:
             carrier.out = False
         self._station.start()
         for day in range(6):
-            self.world.at(HEALED + day * DAY, self._work.publish)
+            self.world.at(HEALED + day * DAY, self._work.begin_day)
             self.world.at(HEALED + day * DAY + HOUR, self._station.ask)
 
     def _close_books(self) -> None:

@@ -56,12 +56,13 @@ class Workload:
 
     def __init__(self, world: World, faults: Faults, station: Station) -> None:
         self._world, self._faults, self._station = world, faults, station
+        self._speaking: list[Agency] = []
         self.agencies = {source: Agency(source, world) for source in AGENCIES}
         chance = world.chance
         for number in range(chance.randint(4, 8)):
             self._live(number)
         for day in range(DAYS):
-            world.at(START + day * DAY + timedelta(hours=14), self.publish)
+            world.at(START + day * DAY + timedelta(hours=14), self.begin_day)
             for hour in (4, 16):
                 world.at(START + day * DAY + timedelta(hours=hour), station.ask)
         for _ in range(chance.randint(0, 12)):
@@ -97,14 +98,18 @@ class Workload:
         right = partial(agency.write, type, time, data, supersedes=id)
         self._world.at(self._world.now + chance.uniform(0.5, 9) * DAY, right)
 
-    def publish(self) -> None:
-        """Every agency that is not silent hands in what it has; what is not answered stays in its outbox."""
-        speaking = [agency for agency in self.agencies.values() if agency.silent_until <= self._world.now]
-        batches = []
-        for agency in speaking:
-            if self._faults.strikes("batch delayed"):
-                continue
+    def begin_day(self) -> None:
+        """Every agency that is not silent has something to say, if only that it is there."""
+        self._speaking = [agency for agency in self.agencies.values() if agency.silent_until <= self._world.now]
+        self._speaking = [agency for agency in self._speaking if not self._faults.strikes("batch delayed")]
+        for agency in self._speaking:
             agency.beat()
+        self.publish()
+
+    def publish(self) -> None:
+        """The speaking agencies hand in what they have; what is not answered stays with them, and is handed in again."""
+        batches = []
+        for agency in self._speaking:
             batch = list(agency.outbox)
             if batch and self._faults.strikes("batch shuffled"):
                 self._world.chance.shuffle(batch)
@@ -114,8 +119,8 @@ class Workload:
         if self._station.accept([raw for _, batch in batches for raw in batch]):
             for agency, batch in batches:
                 agency.outbox = [raw for raw in agency.outbox if raw not in batch]
-        elif any(batch for _, batch in batches):
-            self._world.at(self._world.now + 2 * HOUR, self.publish)
+        elif self._world.now.hour < 23:  # else tomorrow
+            self._world.at(self._world.now + 3 * HOUR, self.publish)
 
     def _officer(self) -> None:
         """Somebody acknowledges, notes or closes an alert that officers were told of; sometimes one that never was."""
