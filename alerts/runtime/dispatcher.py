@@ -107,8 +107,8 @@ class Dispatcher:
         ready: list[tuple[Handoff, bytes]] = []
         try:
             for handoff in due:
-                if (morning := _waits_until(handoff, decided.policy, now)) > now:
-                    self._book.again(handoff.notice.id, morning, "waits for the end of the quiet hours", in_doubt=False)
+                if (at := self._not_before(handoff, decided.policy, now)) > now:
+                    self._book.again(handoff.notice.id, at, "waits by the limits of SMS", in_doubt=False)
                     continue
                 payload = self._begin(handoff, decided, now)
                 if payload is not None:
@@ -118,6 +118,16 @@ class Dispatcher:
                 raise
             log.error("the store cannot record hand-offs: %s", error)
         return ready
+
+    def _not_before(self, handoff: Handoff, policy: Policy, now: datetime) -> datetime:
+        """The plan keeps SMS to the quiet hours and the limit per hour; one that is late, by a retry or an outage, may have come
+        into them. What may have been lost is repeated without counting it again."""
+        notice, hour, limit = handoff.notice, timedelta(hours=1), policy.sms_per_officer_per_hour
+        if notice.channel != "sms" or any(line.severity >= policy.sms_quiet_below for line in notice.lines):
+            return now
+        at = after_quiet(now, policy)
+        handed = () if handoff.maybe_twice else self._book.handed_sms(notice.officer, now - hour)
+        return at if len(handed) < limit else max(at, handed[-limit] + hour)
 
     def _begin(self, handoff: Handoff, decided: Decided, now: datetime) -> bytes | None:
         """Word the notice if that has not been done, and commit that it is being handed over. A notice that cannot be worded at
@@ -169,13 +179,6 @@ class Dispatcher:
                     self._book.failed(id, f"given up after {policy.give_up_after_hours} hours: {why}")
                 else:
                     self._book.again(id, at, why, in_doubt=isinstance(outcome, Unknown))
-
-
-def _waits_until(handoff: Handoff, policy: Policy, now: datetime) -> datetime:
-    """The plan keeps SMS out of the quiet hours; one that is late, by a retry or an outage, may have come into them."""
-    notice = handoff.notice
-    loud = any(line.severity >= policy.sms_quiet_below for line in notice.lines)
-    return now if loud or notice.channel != "sms" else after_quiet(now, policy)
 
 
 def retry_at(handoff: Handoff, outcome: TryLater | Unknown, policy: Policy, now: datetime) -> datetime | None:

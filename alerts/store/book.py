@@ -137,13 +137,21 @@ class SqliteBook:
         ((value,),) = self._rows(sql, *([channel] if channel else []))
         return None if value is None else from_us(value)
 
+    def handed_sms(self, officer: str, since: datetime) -> Sequence[datetime]:
+        """When this officer's SMS were handed over since then, oldest first; of one in doubt, when that was first done."""
+        sql = (
+            "SELECT iif(state = 'planned', handed_at, send_after) AS at FROM notices WHERE officer = ? AND channel = 'sms'"
+            " AND (state IN ('sending', 'sent') OR maybe_twice) AND at > ? ORDER BY at"
+        )
+        return [from_us(at) for (at,) in self._rows(sql, officer, to_us(since))]
+
     def begin(self, id: str, now: datetime, payload: bytes, subject: str, problem: str) -> None:
         """Write down, before the carrier is spoken to, that this notice is being handed over with these bytes."""
         with transaction(self._connection):
             self._connection.execute(
-                "UPDATE notices SET state = 'sending', attempts = attempts + 1, payload = ?, subject = ?, problem = ?,"
-                " handed_at = coalesce(handed_at, ?) WHERE id = ? AND state = 'planned'",
-                (payload, subject, problem, to_us(now), id),
+                "UPDATE notices SET state = 'sending', attempts = attempts + 1, payload = ?2, subject = ?3, problem = ?4,"
+                " handed_at = coalesce(handed_at, ?5), send_after = max(send_after, ?5) WHERE id = ?1 AND state = 'planned'",
+                (id, payload, subject, problem, to_us(now)),
             )
 
     def sent(self, id: str, reference: str, ask_until: datetime | None = None) -> None:

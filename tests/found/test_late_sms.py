@@ -1,17 +1,18 @@
-"""SMS that could not be handed over in time keep the quiet hours all the same."""
+"""SMS that could not be handed over in time keep the quiet hours and the limit per hour all the same."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from alerts.channels import Outcome, Sent, TryLater
 from alerts.channels.render import Templates
 from alerts.core.calendar import WIB
 from alerts.runtime.dispatcher import Dispatcher, Sender
-from tests.found.province import Province, complete, overstay
+from tests.found.province import Province, complete, departure, overstay, person
 from tests.runtime.office import ROOT, wib
 
 
@@ -61,6 +62,20 @@ async def test_after_an_outage_the_sms_of_the_evening_wait_for_the_morning(
     province.now = wib("2026-03-10T23:00:00")
     await hand_over_until(province, gateway, "2026-03-12T00:00:00")
     assert gateway.taken == ["11 07:30"]
+
+
+async def test_after_an_outage_no_more_sms_go_within_an_hour_than_ever(province: Province, gateway: Gateway) -> None:
+    setup = province.decided.setup
+    setup = msgspec.structs.replace(setup, policy=msgspec.structs.replace(setup.policy, sms_per_officer_per_hour=1))
+    province.decided = msgspec.structs.replace(province.decided, setup=setup)
+    expired(province, "2026-03-10T10:00:00")
+    await hand_over_until(province, gateway, "2026-03-10T19:00:00")
+    province.reported("2026-03-10T19:00:00", departure("2026-02-27"), overstay(who=person("X2"), no="P2"))
+    gateway.later = 100
+    await hand_over_until(province, gateway, "2026-03-10T23:00:00")
+    gateway.later = 0
+    await hand_over_until(province, gateway, "2026-03-12T00:00:00")
+    assert gateway.taken == ["10 10:02", "11 07:30", "11 08:30"]
 
 
 async def test_what_is_critical_is_sent_at_night_however_late(province: Province, gateway: Gateway) -> None:
