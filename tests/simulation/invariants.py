@@ -194,16 +194,16 @@ class Invariants:
                           " JOIN notices n ON n.id = l.notice ORDER BY n.created_at, n.id")  # fmt: skip
         excused: set[tuple[str, str, str]] = set()  # pending, or failed with a good reason
         for alert, officer, channel, _, id, state, reason in lines:
-            self._world.mark(f"notice: {state}")
             if state == "failed":
                 holds("told", self._may_fail(id, reason), f"notice {id} has failed without need: {reason!r}")
             if state in ("failed", "planned"):
                 excused.add((alert, officer, channel))
         for alert, officer, channel, kind, id, *_ in sorted(lines, key=lambda row: arrived.get(row[4], -1)):
-            self._world.mark(f"kind: {kind}")
             if id in arrived:
                 words[alert, officer, channel] = kind
-        for id, state, unit, severity, shadow, rule in self.rows("SELECT id, state, unit, severity, shadow, rule FROM alerts"):
+        for id, state, unit, severity, shadow, rule in self.rows(
+            "SELECT id, state, unit, severity, shadow, rule FROM alerts"
+        ):
             for officer, channel in self._to_tell(unit, severity):
                 word = words.get((id, officer, channel))
                 if (id, officer, channel) in excused or state not in ("raised", "acknowledged", "withdrawn") or shadow:

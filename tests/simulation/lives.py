@@ -10,14 +10,21 @@ from datetime import timedelta
 from random import Random
 from typing import Any, NamedTuple
 
+from alerts.core.calendar import civil_date
 from tests.simulation.world import START
 
 SECRET = "Rahasia"  # stands in every planted text
 SECRET_YEAR = "1911"  # of every birth
 AREAS = ("15.06", "15.06.04", "15.71", "15.01")
 EMPLOYERS = ("9990000000001", "9990000000002")
-IMIGRASI, DUKCAPIL, DISNAKER, KEMNAKER = "imigrasi/kuala-tungkal", "dukcapil/tanjab-barat", "disnaker/tanjab-barat", "kemnaker/pusat"
-LODGING, KECAMATAN, KEMLU, KESBANGPOL = "lodging/apoa", "kecamatan/tanjab-barat", "kemlu/pusat", "kesbangpol/prov-jambi"
+IMIGRASI, DUKCAPIL, DISNAKER, KEMNAKER = (
+    "imigrasi/kuala-tungkal",
+    "dukcapil/tanjab-barat",
+    "disnaker/tanjab-barat",
+    "kemnaker/pusat",
+)
+LODGING, KECAMATAN, KESBANGPOL = "lodging/apoa", "kecamatan/tanjab-barat", "kesbangpol/prov-jambi"
+KEMNAKER, KEMLU = "kemnaker/pusat", "kemlu/pusat"
 
 Data = dict[str, Any]
 
@@ -32,7 +39,7 @@ class Happening(NamedTuple):
 
 
 def day(number: float) -> str:
-    return (START + timedelta(days=number)).date().isoformat()
+    return civil_date(START + timedelta(days=number)).isoformat()
 
 
 def moment(number: float) -> str:
@@ -111,6 +118,8 @@ def worker(chance: Random, number: int) -> Iterator[Happening]:
     yield permit(who, f"P{number}", start - 2, start - 2, start + 200, AREAS[0], activity=activity)
     data = {"person": who, "nib": nib, "post_code": "2141", "area": "15.06", "start": day(start)}
     yield Happening(start, DISNAKER, "worker.placed.v1", data)
+    if chance.random() < 0.5:
+        yield approval(f"R{number}", nib, start - 5, start + 360, ["15.06"])
     if chance.random() < 0.7:
         for after in (3, 9):
             yield seen(who, start + after, "15.71", activity="work", employer_nib=nib)
@@ -140,12 +149,16 @@ def twin(chance: Random, number: int) -> Iterator[Happening]:
         yield Happening(found + 6, KESBANGPOL, "identity.split.v1", {"subjects": keys, "reason": SECRET})
 
 
+def approval(no: str, nib: str, since: int, until: int, areas: list[str]) -> Happening:
+    data = {"rptka_no": no, "nib": nib, "employer_name": f"PT {SECRET}", "posts": [{"code": "2141", "count": 2}]}
+    data |= {"locations": areas, "valid_from": day(since), "valid_until": day(until), "kind": "standard"}
+    return Happening(since, KEMNAKER, "work_permit.approved.v1", data)
+
+
 def employer(chance: Random, number: int) -> Iterator[Happening]:
-    """Has an approval that ends, now and then extended, now and then ended early."""
-    nib, since, until = EMPLOYERS[number % 2], chance.randint(-30, 15), chance.choice((12, 30, 50))
-    data = {"rptka_no": f"R{number}", "nib": nib, "employer_name": f"PT {SECRET}", "posts": [{"code": "2141", "count": 2}]}
-    data |= {"locations": chance.choice((["15.06"], ["15.06", "15.71"])), "valid_until": day(until), "kind": "standard"}
-    yield Happening(since, KEMNAKER, "work_permit.approved.v1", data | {"valid_from": day(since)})
+    """Has an approval that ends, now and then early."""
+    nib, since, until = EMPLOYERS[number % 2], chance.randint(-30, 11), chance.choice((12, 30, 50))
+    yield approval(f"R{number}", nib, since, until, chance.choice((["15.06"], ["15.06", "15.71"])))
     if chance.random() < 0.4:
         ended = {"rptka_no": f"R{number}", "nib": nib, "ended_on": day(until - 8), "reason": SECRET}
         yield Happening(until - 8, KEMNAKER, "work_permit.ended.v1", ended)

@@ -1,4 +1,4 @@
-"""What must be true, kept beside the service by other means: what was handed in and answered, what carriers took, who may be told."""
+"""What must be true, kept beside the service by other means: what was handed in and answered, what carriers took and refused."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """One seed from its first step to its last: a world, its faults, a station, what happens, and what must hold meanwhile.
 
-    simulate(seed)   what came of it: the world with its log, the faults of the mix, and what broke, if anything did
+simulate(seed)   what came of it: the world with its log, the faults of the mix, and what broke, if anything did
 """
 
 from __future__ import annotations
@@ -118,7 +118,12 @@ class Simulation:
 
     def _close_books(self) -> None:
         """What the database holds in the end belongs to the log, and what occurred to the marks."""
-        for table, order in (("alerts", "number"), ("alert_changes", "number"), ("notices", "id"), ("notice_lines", "1, 2")):
+        for table, order in (
+            ("alerts", "number"),
+            ("alert_changes", "number"),
+            ("notices", "id"),
+            ("notice_lines", "1, 2"),
+        ):
             rows = self._invariants.rows(f"SELECT * FROM {table} ORDER BY {order}")
             self.world.say(f"{table}: {len(rows)} rows, {hashlib.sha256(repr(rows).encode()).hexdigest()[:16]}")
         for sql in MARKS:
@@ -136,6 +141,7 @@ MARKS = (
     "SELECT 'alert', 'late' FROM alerts WHERE late",
     "SELECT 'alert', 'shadow' FROM alerts WHERE shadow",
     "SELECT 'severity', severity FROM notice_lines",
+    "SELECT 'rule', rule FROM alerts",
     "SELECT 'quarantine', state FROM quarantine",
 )
 

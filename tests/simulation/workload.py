@@ -14,7 +14,19 @@ from functools import partial
 from tests.simulation.edits import EDITS
 from tests.simulation.faults import Faults
 from tests.simulation.lives import (
-    DISNAKER, DUKCAPIL, IMIGRASI, KECAMATAN, KEMLU, KEMNAKER, KESBANGPOL, LIVES, LODGING, SECRET, WEIGHTS, Data, moment,
+    DISNAKER,
+    DUKCAPIL,
+    IMIGRASI,
+    KECAMATAN,
+    KEMLU,
+    KEMNAKER,
+    KESBANGPOL,
+    LIVES,
+    LODGING,
+    SECRET,
+    WEIGHTS,
+    Data,
+    moment,
 )  # fmt: skip
 from tests.simulation.station import Station
 from tests.simulation.world import DAY, HOUR, START, World
@@ -57,6 +69,7 @@ class Workload:
     def __init__(self, world: World, faults: Faults, station: Station) -> None:
         self._world, self._faults, self._station = world, faults, station
         self._speaking: list[Agency] = []
+        self._trying_again = False
         self.agencies = {source: Agency(source, world) for source in AGENCIES}
         chance = world.chance
         for number in range(chance.randint(4, 8)):
@@ -119,8 +132,13 @@ class Workload:
         if self._station.accept([raw for _, batch in batches for raw in batch]):
             for agency, batch in batches:
                 agency.outbox = [raw for raw in agency.outbox if raw not in batch]
-        elif self._world.now.hour < 23:  # else tomorrow
-            self._world.at(self._world.now + 3 * HOUR, self.publish)
+        elif not self._trying_again:
+            self._trying_again = True
+            self._world.at(self._world.now + 3 * HOUR, self._publish_again)
+
+    def _publish_again(self) -> None:
+        self._trying_again = False
+        self.publish()
 
     def _officer(self) -> None:
         """Somebody acknowledges, notes or closes an alert that officers were told of; sometimes one that never was."""

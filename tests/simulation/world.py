@@ -11,11 +11,11 @@ import heapq
 import random
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from alerts.core.calendar import WIB
 
-START = datetime(2026, 1, 5, 6, tzinfo=WIB)
+START = datetime(2026, 1, 5, 6, tzinfo=WIB).astimezone(UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 Action = Callable[[], object]
