@@ -112,7 +112,9 @@ class Simulation:
         for carrier in self._station.carriers.values():
             carrier.out = False
         self._station.start()
-        for day in range(6):
+        for agency in self._work.agencies.values():
+            agency.silent_until = self.world.now
+        for day in range((END - HEALED) // DAY + 1):
             self.world.at(HEALED + day * DAY, self._work.begin_day)
             self.world.at(HEALED + day * DAY + HOUR, self._station.ask)
 

@@ -167,6 +167,7 @@ def limit_per_hour_ignored(patch: Patch) -> None:
         return plan(changes, book, units, msgspec.structs.replace(policy, sms_per_officer_per_hour=100), now)
 
     patch.setattr(intake, "plan", generous)
+    patch.setattr(SqliteBook, "handed_sms", lambda book, officer, since: ())
 
 
 def withdrawal_lost(patch: Patch) -> None:
