@@ -76,7 +76,7 @@ class Workload:
             self._live(number)
         for day in range(DAYS):
             world.at(START + day * DAY + timedelta(hours=14), self.begin_day)
-            for hour in (4, 16):
+            for hour in (6, 15.5):  # noon, and half past nine at night
                 world.at(START + day * DAY + timedelta(hours=hour), station.ask)
         for _ in range(chance.randint(0, 12)):
             self._some_day(self._officer)
