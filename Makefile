@@ -9,12 +9,13 @@ export LAPOR_DATA ?= var
 SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak lint setup lock schemas clean
+.PHONY: help run test soak bench lint setup lock schemas clean
 
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
 	@echo "make test    every check and test"
 	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each"
+	@echo "make bench   measure, and write tests/bench/RESULTS.md (about 15 minutes)"
 	@echo "make lint    ruff and mypy only"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
 	@echo "make schemas write alerts/schemas from the event catalogue"
@@ -50,6 +51,9 @@ test: $(DEV) lint
 MINUTES ?= 10
 soak: $(DEV)
 	LAPOR_SOAK_MINUTES=$(MINUTES) $(BIN)/python -m pytest -q $(SOAKED)
+
+bench: $(DEV)
+	$(BIN)/python -m tests.bench
 
 lint: $(DEV)
 	$(BIN)/ruff check --quiet .

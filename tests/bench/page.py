@@ -1,0 +1,108 @@
+"""RESULTS.md, from what `make bench` measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.bench import durable, scale, shared
+
+# What was missed, and what it would take; by target, kept while the target is missed.
+WHY: dict[str, str] = {}
+
+
+def written(results: dict[str, Any], machine: str, day: str) -> str:
+    """The whole page."""
+    parts = (_targets, _durable, _shared, _scale, _rules)
+    head = f"""# Results of `make bench`
+
+Written by the command on {day}; {machine}, one pinned core. Figures are CPU time, medians of {durable.TIMES}; a shared machine
+varies by a quarter, so read the ratios, which are of figures measured in turn in one run. Nobody is told of alerts in any of them.
+"""
+    return "\n".join([head, *(part(results) for part in parts)])
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def _targets(results: dict[str, Any]) -> str:
+    small, *_, large = results["scale"]
+    rules, quiet = results["rules"], [size["nothing_due_us"] for size in results["scale"]]
+    rows: list[tuple[str, str, str, bool]] = [
+        _target("durable path, of the floor's rate", results["durable"]["of_floor"], 0.5, at_least=True),
+        _target("shared workload, times the plain loop's CPU per event", results["shared"]["times"], 2.4),
+        _target("an event at 1,000,000 subjects, times 10,000", large["event_us"] / small["event_us"], 1.3),
+        _target("nothing-due tick, largest of the sizes times the smallest", max(quiet) / min(quiet), 1.3),
+        _target("1,000 rules on other types of event, times 10 rules", rules["other 1000"] / rules["other 10"], 2.0),
+        _target("RSS at 1,000,000 subjects, MB", large["rss_mb"], 400),
+        _target("replay, times the durable rate", results["durable"]["replay_times"], 3.0, at_least=True),
+    ]
+    equal = "equal" if results["shared"]["equal"] else "**NOT equal**"
+    table = _table(
+        ("target", "wanted", "measured", ""), [(*row[:3], "met" if row[3] else "**missed**") for row in rows]
+    )
+    missed = "".join(f"\n**{name}.** {WHY[name]}\n" for name, *_, met in rows if not met and name in WHY)
+    return f"## Targets\n\nAlerts of the shared workload are {equal} to its oracle's.\n\n{table}{missed}"
+
+
+def _target(name: str, value: float, wanted: float, *, at_least: bool = False) -> tuple[str, str, str, bool]:
+    met = value >= wanted if at_least else value <= wanted
+    return name, f"{'≥' if at_least else '≤'} {wanted:g}", f"{value:.2f}" if value < 100 else f"{value:.0f}", met
+
+
+def _durable(results: dict[str, Any]) -> str:
+    found = results["durable"]
+    rows = [
+        (
+            "floor: decode with pydantic, commit the same rows",
+            f"{found['floor_us']:.1f}",
+            f"{1e6 / found['floor_us']:,.0f}",
+        ),
+        ("durable path, all shipped rules", f"{found['durable_us']:.1f}", f"{1e6 / found['durable_us']:,.0f}"),
+        ("`replay`, a turn for each receipt", f"{found['replay_us']:.1f}", f"{1e6 / found['replay_us']:,.0f}"),
+    ]
+    stages = [(stage, f"{us:.1f}") for stage, us in found["stages_us"].items()]
+    return (
+        f"## The sample year: {found['events']:,} events, committed {found['batch']:,} at a time, `synchronous=FULL`\n\n"
+        + _table(("path", "µs per event", "events/s"), rows)
+        + "\nBy stage, with a clock read around each:\n\n"
+        + _table(("stage", "µs per event"), stages)
+    )
+
+
+def _shared(results: dict[str, Any]) -> str:
+    found = results["shared"]
+    rows = [("plain loop of dictionaries, nothing kept", f"{found['plain_us']:.1f}", found["plain_changes"])]
+    rows += [("ours, durable", f"{found['ours_us']:.1f}", found["changes"])]
+    told = [(name, us, ", ".join(f"{change} {n}" for change, n in sorted(counts.items()))) for name, us, counts in rows]
+    return (
+        f"## The shared workload: 500,000 events, 50,000 persons, committed {shared.BATCH:,} at a time\n\n"
+        + _table(("engine", "µs per event", "alerts raised (+) and withdrawn (-)"), told)
+        + f"\nEvery deadline is raised at its instant. Peak memory of ours: {found['rss_mb']} MB.\n"
+    )
+
+
+def _scale(results: dict[str, Any]) -> str:
+    names = {
+        "subjects": "subjects",
+        "event_us": "an event, µs",
+        "nothing_due_us": "tick with nothing due, µs",
+        "due": "alerts due in the tick of 1%",
+        "due_us": "that tick, µs per alert",
+        "build_us": "to take in the first event of each, µs",
+        "open_ms": "to open, ms",
+        "file_mb": "file, MB",
+        "rss_mb": "RSS, MB",
+    }
+    rows = [tuple(f"{size[key]:,.0f}" for key in names) for size in results["scale"]]
+    title = f"## By the number of subjects: batches of {scale.TOGETHER:,} events about persons drawn from all\n\n"
+    return title + _table(tuple(names.values()), rows)
+
+
+def _rules(results: dict[str, Any]) -> str:
+    rows = [(*name.split(), f"{us:.1f}") for name, us in results["rules"].items()]
+    told = [(f"{int(count):,}", f"about {about} types of event", us) for about, count, us in rows]
+    return "## By the number of rules, on the sample year\n\n" + _table(
+        ("rules", "the added ones", "µs per event"), told
+    )
