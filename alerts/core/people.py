@@ -84,15 +84,14 @@ def take_in(desk: Desk, number: int, event: Event, named: Sequence[Mention], tor
     Those of `torn` lost an event in this turn and are regrouped at its end.
     """
     desk.events[number] = event
-    persons = [m for m in named if m.kind == "person" and m.identifiers]
-    for mention in named:
-        if mention.kind != "person" and mention.identifiers:
-            _take_in_plain(desk, event, mention)
-    if any(m.role in DECISIONS for m in persons):
-        regroup(desk, [_home(desk, m, number, event) for m in persons])
+    if any(mention.role in DECISIONS for mention in named):
+        regroup(desk, [_home(desk, mention, number, event) for mention in named])
         return
-    for mention in persons:
-        _take_in_person(desk, number, event, mention, torn)
+    for mention in named:
+        if mention.kind == "person":
+            _take_in_person(desk, number, event, mention, torn)
+        else:
+            _take_in_plain(desk, event, mention)
 
 
 def take_back(desk: Desk, number: int, event: Event) -> list[int]:

@@ -31,7 +31,7 @@ from alerts.runtime.settle import Decided, files_fingerprint, kinds_to_judge_aga
 from alerts.store.database import from_us
 from alerts.store.sqlite import SqliteStore
 
-GROUP_MAX = 1000  # events that wait are committed together, up to this many beyond one batch
+GROUP_MAX = 5000  # events that wait are committed together, up to this many beyond one batch
 LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
 WATCH_EVERY_S = 2.0
 STORE_RETRY_S = 5.0
