@@ -14,7 +14,7 @@ SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuz
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
 	@echo "make test    every check and test"
-	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each"
+	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each proof"
 	@echo "make bench   measure, and write tests/bench/RESULTS.md (about 15 minutes)"
 	@echo "make lint    ruff and mypy only"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
