@@ -21,7 +21,7 @@ from __future__ import annotations
 import enum
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -32,7 +32,8 @@ from alerts.core.register.derive import derive
 from alerts.core.register.facts import EmployerFacts
 from alerts.core.register.subject import AnySubject, Handled, Standing
 from alerts.core.routing import Units
-from alerts.core.rules import Path, Rule, RuleSet, Severity, Status
+from alerts.core.rules import Rule, RuleSet, Severity, Status
+from alerts.core.shown import area_of, as_text, read, shown_facts
 
 MEANING = 2  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
 LATE_AFTER = timedelta(hours=1)  # an instant that was missed by more than this is told as late
@@ -384,31 +385,3 @@ def _waiting(verdict: Verdict, stands: bool) -> Waiting:
     assert verdict.waits_for
     assert verdict.waits_until
     return Waiting(verdict.waits_for, verdict.waits_until, verdict.rule.id, verdict.item, stands)
-
-
-def read(path: Path, values: Mapping[str, Any]) -> Any:
-    """The value of a published fact."""
-    return getattr(values[path.root], path.field)
-
-
-def area_of(rule: Rule, values: Mapping[str, Any]) -> str | tuple[str, ...] | None:
-    """The area or areas that decide the responsible unit."""
-    area = read(rule.area, values) if rule.area else None
-    return tuple(area) if isinstance(area, list) else area
-
-
-def shown_facts(rule: Rule, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """The facts that a message about this rule may carry, as text; one that is missing is left out."""
-    shown = ((str(path), read(path, values)) for path in rule.facts)
-    return tuple((name, as_text(value)) for name, value in shown if value is not None)
-
-
-def as_text(value: Any) -> str:
-    """A fact as plain text that a template can format: ISO for dates and instants, commas between several."""
-    if value is None:
-        return ""
-    if isinstance(value, date):  # datetimes too
-        return value.isoformat()
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(map(as_text, value)) if isinstance(value, list | tuple) else str(value)

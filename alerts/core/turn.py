@@ -143,6 +143,8 @@ def _officers(
     """What officers did to alerts; a closing is kept with the subject, and one that is corrected is taken back."""
     said = [k.event for k in fresh if _by_officer(k.event)]
     wrong = [event for event in corrected if event.type == "alert.closed.v1"]
+    if not said and not wrong:
+        return ()
     alerts = {**alerts, **desk.register.alerts([event.data.alert for event in wrong])}
     desk.prefetch([_identifier(alert.subject) for alert in alerts.values()])
     for event in wrong:

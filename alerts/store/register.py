@@ -28,6 +28,7 @@ class SqliteRegister:
         self._decode_kept = decode_kept
         self._feeds: dict[int, tuple[bytes, AnySubject]] = {}
         self._recent: dict[int, AnySubject] = {}  # as committed through `remember`
+        self._version: Any = None  # of the file, as others write it
 
     def known(self, refs: Collection[Ref]) -> Mapping[Ref, int]:
         sql = "SELECT source, id, number FROM events WHERE (source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
@@ -53,6 +54,10 @@ class SqliteRegister:
         return dict(self._rows(sql, _json(list(identifiers))))
 
     def subjects(self, ids: Collection[int]) -> Mapping[int, AnySubject]:
+        version = self._connection.pragma("data_version")
+        if version != self._version:  # somebody else wrote
+            self.forget()
+            self._version = version
         found = {id: subject for id in ids if (subject := self._recent.get(id))}
         if len(found) < len(ids):
             sql = "SELECT id, kind, entry FROM subjects WHERE id IN (SELECT value FROM json_each(?))"
@@ -71,7 +76,7 @@ class SqliteRegister:
             self._recent = dict(islice(self._recent.items(), len(self._recent) - RECENT_MAX // 2, None))
 
     def forget(self) -> None:
-        """After a rollback, or when somebody else wrote."""
+        """After a rollback, or when the rows were written past `remember`."""
         self._recent.clear()
 
     def linkers(self, keys: Collection[str]) -> Collection[int]:

@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 
 from alerts.core.calendar import Calendar, MissingYear
-from alerts.core.engine import Context, State, Verdict, area_of, judge_rule, shown_facts
+from alerts.core.engine import Context, State, Verdict, judge_rule
 from alerts.core.feeds import FeedState, Watermarks
 from alerts.core.register.derive import derive
 from alerts.core.rules import Offset, Rule, Step
+from alerts.core.shown import area_of, shown_facts
 from alerts.core.turn import Settled
 from alerts.store.pages import AlertRow, Found, WaitingRow
 from alerts.web.sources import Seen, seen
