@@ -32,15 +32,16 @@ from alerts.store.sqlite import SqliteStore
 from tests.bench.workloads import Line, calm, lines_of, shipped_rules, year
 
 BATCH = 5_000
+ALONE = 2_000  # events of the path with one event a commit
 TIMES = 3
 
 Write = tuple[str, list[Any]] | None  # a statement and its rows; None: a commit
 
 
-def batches(lines: Sequence[Line]) -> Iterator[tuple[Any, list[bytes]]]:
+def batches(lines: Sequence[Line], size: int = BATCH) -> Iterator[tuple[Any, list[bytes]]]:
     """What waited is taken together, at the receipt of its last event."""
-    for at in range(0, len(lines), BATCH):
-        part = lines[at : at + BATCH]
+    for at in range(0, len(lines), size):
+        part = lines[at : at + size]
         yield part[-1][0], [raw for _, raw in part]
 
 
@@ -55,11 +56,11 @@ def opened(decided: Decided) -> Iterator[SqliteStore]:
             store.close()
 
 
-def taken(lines: Sequence[Line], decided: Decided) -> float:
+def taken(lines: Sequence[Line], decided: Decided, size: int = BATCH) -> float:
     """CPU seconds of the whole path: decode, identify, fold, rules, store. Nobody is told, as in the measured peers."""
     with opened(decided) as store:
         begun = process_time()
-        for at, raws in batches(lines):
+        for at, raws in batches(lines, size):
             group = [(raw, intake.read_event(raw, at, decided)) for raw in raws]
             result = intake.take(store, decided, group, at, tell=False)
             while result.more_due:
@@ -191,6 +192,7 @@ def main() -> None:
         lines = lines_of(path)
         writes = written(lines, decided)
         pairs = [(floor(lines, writes, decided), taken(lines, decided), replayed(path, decided)) for _ in range(TIMES)]
+        alone = median(taken(lines[:ALONE], decided, 1) for _ in range(TIMES)) / ALONE * 1e6
         by_stage = [stages(lines, decided) for _ in range(TIMES)]
     us = 1e6 / len(lines)
     bottom, real, again = (median(column) * us for column in zip(*pairs, strict=True))
@@ -202,6 +204,7 @@ def main() -> None:
             "floor_us": bottom,
             "durable_us": real,
             "of_floor": median(f / r for f, r, _ in pairs),
+            "single_us": alone,
             "replay_us": again,
             "replay_times": median(r / again for _, r, again in pairs),
             "stages_us": shares,
