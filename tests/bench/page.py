@@ -17,9 +17,9 @@ views in Rust), which is not simple, so it was not done.""",
 The plain loop makes about 10 calls for each event, keeps no event and knows one identifier a person. Ours parses an event of twice
 the size, finds the person by any identifier, keeps event and entry, derives the whole view and judges it as rules in YAML say. The
 same compiled core would be needed.""",
-    "replay, times the durable rate": """
+    "replay, times the durable rate above": """
 `replay` makes a turn for every receipt, since it dates each change by the instant that made it; the durable path above judges 5,000
-events together, each subject once. With one event a commit, as a quiet service has it, the durable path is the slower one.""",
+events together, each subject once, and the source once instead of 5,000 times.""",
 }
 
 
@@ -42,6 +42,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
 def _targets(results: dict[str, Any]) -> str:
     small, *_, large = results["scale"]
     rules, quiet = results["rules"], [size["nothing_due_us"] for size in results["scale"]]
+    single = results["durable"]["single_us"] / results["durable"]["replay_us"]
     rows: list[tuple[str, str, str, bool]] = [
         _target("durable path, of the floor's rate", results["durable"]["of_floor"], 0.5, at_least=True),
         _target("shared workload, times the plain loop's CPU per event", results["shared"]["times"], 2.4),
@@ -49,7 +50,8 @@ def _targets(results: dict[str, Any]) -> str:
         _target("nothing-due tick, largest of the sizes times the smallest", max(quiet) / min(quiet), 1.3),
         _target("1,000 rules on other types of event, times 10 rules", rules["other 1000"] / rules["other 10"], 2.0),
         _target("RSS at 1,000,000 subjects, MB", large["rss_mb"], 400),
-        _target("replay, times the durable rate", results["durable"]["replay_times"], 3.0, at_least=True),
+        _target("replay, times the durable rate with a turn an event, as replay has", single, 3.0, at_least=True),
+        _target("replay, times the durable rate above", results["durable"]["replay_times"], 3.0, at_least=True),
     ]
     equal = "equal" if results["shared"]["equal"] else "**NOT equal**"
     table = _table(
