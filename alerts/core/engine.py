@@ -302,8 +302,7 @@ def _stand(
 ) -> tuple[Standing, list[Change]]:
     """The alert as it stands now, and what to say about it."""
     if old and verdict.waits_for and old.due == verdict.due:  # a silent source takes back no step that was reached
-        passed = sum(context.calendar.add(old.due, rung.at) <= now for rung in verdict.rule.steps[: old.step + 1])
-        verdict = msgspec.structs.replace(verdict, step=max(verdict.step, passed - 1))
+        verdict = msgspec.structs.replace(verdict, step=max(verdict.step, _passed(verdict, old.step, context, now)))
     rule, rung = verdict.rule, verdict.rule.steps[verdict.step]
     due = verdict.due or (old.due if old else now)
     area = area_of(rule, verdict.values)
@@ -347,6 +346,18 @@ def _stand(
     if not made and old.due != alert.due:
         made.append(change("updated", "facts"))
     return alert, made
+
+
+def _passed(verdict: Verdict, most: int, context: Context, now: datetime) -> int:
+    """The last step, up to `most`, whose time has come; -1 if none has. One that is edited out of the calendar has not."""
+    passed = -1
+    for step, rung in enumerate(verdict.rule.steps[: most + 1]):
+        try:
+            if verdict.due and context.calendar.add(verdict.due, rung.at) <= now:
+                passed = step
+        except MissingYear:
+            break
+    return passed
 
 
 def _end(

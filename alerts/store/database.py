@@ -59,18 +59,16 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
 def transaction(connection: apsw.Connection) -> Iterator[None]:
     """All or nothing; takes the write lock at once, so that what was read cannot change before the commit.
 
-    Inside another one it is part of that: loading history commits many turns together.
+    Inside another one it is part of that, and takes back only itself: loading history commits many turns together.
     """
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute("BEGIN IMMEDIATE")
+    inner = connection.in_transaction
+    connection.execute("SAVEPOINT part" if inner else "BEGIN IMMEDIATE")
     try:
         yield
-        connection.execute("COMMIT")
+        connection.execute("RELEASE part" if inner else "COMMIT")
     except BaseException:
         if connection.in_transaction:  # some errors have rolled back by themselves
-            connection.execute("ROLLBACK")
+            connection.execute("ROLLBACK TO part; RELEASE part" if inner else "ROLLBACK")
         raise
 
 

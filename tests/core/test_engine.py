@@ -12,7 +12,7 @@ from alerts.core.calendar import Calendar, start_of_day
 from alerts.core.engine import Change, Context, Judged, alert_id, step
 from alerts.core.register.facts import Lodged, Permit, PersonFacts
 from alerts.core.register.subject import AnySubject, Handled, new_subject
-from alerts.core.rules import Rule, RuleSet, Severity, Status
+from alerts.core.rules import Offset, Rule, RuleSet, Severity, Status, Step
 from tests.properties.worlds import CALENDAR, FEEDS, UNITS, rule
 
 LAST_DAY = date(2026, 3, 1)
@@ -296,3 +296,12 @@ def test_a_year_without_holidays_does_not_withdraw_what_stands() -> None:
 
 def working_days(amount: int) -> Any:
     return msgspec.structs.replace(EXPIRED.steps[0].at, amount=amount, unit="wd")
+
+
+def test_a_step_that_is_edited_out_of_the_calendar_while_a_source_is_silent_has_not_come() -> None:
+    needy = changed(EXPIRED, needs=("imigrasi",))
+    now = DUE + 40 * DAY
+    standing = judge(holder(), now, needy, complete={"imigrasi": now}).subject
+    far = changed(needy, steps=(*needy.steps[:2], Step(Offset(4000, "wd"), Severity.critical)))
+    judged = judge(standing, now, far, complete={"imigrasi": DUE + 5 * DAY})
+    assert [alert.step for alert in judged.subject.standing] == [1]

@@ -9,6 +9,7 @@ Least data: a fact holds what a rule or another fact needs, nothing more; names 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from operator import attrgetter
@@ -181,7 +182,7 @@ EMPTY: dict[str, Facts] = {
     "area": AreaFacts(),
 }
 
-_RECEIVED = attrgetter("received")
+_ORDER, _RECEIVED = attrgetter("order"), attrgetter("received")
 
 F = TypeVar("F", bound=Fact)
 R = TypeVar("R", CheckIn, CommunitySaid)
@@ -189,10 +190,11 @@ R = TypeVar("R", CheckIn, CommunitySaid)
 
 def insert(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:
     """The facts with this one in its place; unchanged if the same event already put one there."""
-    place, order = len(facts), fact.order
-    while place and order <= facts[place - 1].order:  # from the end: nearly all news is the latest
-        place -= 1
-    if place < len(facts) and facts[place].order == order:
+    order = fact.order
+    if not facts or facts[-1].order < order:  # nearly all news is the latest
+        return (*facts, fact)
+    place = bisect_left(facts, order, key=_ORDER)
+    if facts[place].order == order:
         return facts if facts[place] == fact else (*facts[:place], fact, *facts[place + 1 :])
     return (*facts[:place], fact, *facts[place:])
 

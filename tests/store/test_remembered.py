@@ -1,0 +1,70 @@
+"""What the store remembers of subjects is what the file says, after a commit that failed and after somebody else wrote."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import apsw
+import pytest
+
+from alerts.core.register.subject import encode
+from alerts.core.turn import turn
+from alerts.store.sqlite import SqliteStore
+from tests.properties.worlds import COMPLETE, Batch, decode_kept
+from tests.store.test_commit import permit
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lapor.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(path, decode_kept)
+    yield store
+    store.close()
+
+
+def commit(store: SqliteStore, batch: Batch) -> None:
+    store.commit(turn(store.register, batch, COMPLETE, NOW), (), ())
+
+
+def remembered(store: SqliteStore) -> dict[int, bytes]:
+    return {id: encode(subject) for id, subject in store.register.subjects(range(1, 10)).items()}
+
+
+def written(path: Path) -> dict[int, bytes]:
+    """As a store says that remembers nothing."""
+    fresh = SqliteStore(path, decode_kept)
+    try:
+        return remembered(fresh)
+    finally:
+        fresh.close()
+
+
+def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore, path: Path) -> None:
+    commit(store, permit(1, "X1"))
+    store.connection.set_commit_hook(lambda: True)  # SQLite then takes the transaction back
+    with pytest.raises(apsw.ConstraintError):
+        commit(store, permit(2, "X1"))
+    store.connection.set_commit_hook(None)
+    assert remembered(store) == written(path)
+    commit(store, permit(3, "X1"))
+    (person,) = (s for s in store.register.subjects(range(1, 10)).values() if s.kind == "person")
+    assert [fact.permit_no for fact in person.facts.permits] == ["P1", "P3"]
+
+
+def test_what_somebody_else_wrote_is_seen(store: SqliteStore, path: Path) -> None:
+    commit(store, permit(1, "X1"))
+    other = SqliteStore(path, decode_kept)
+    commit(other, permit(2, "X1"))
+    other.close()
+    assert remembered(store) == written(path)
+    commit(store, permit(3, "X1"))
+    (person,) = (s for s in store.register.subjects(range(1, 10)).values() if s.kind == "person")
+    assert [fact.permit_no for fact in person.facts.permits] == ["P1", "P2", "P3"]
