@@ -201,7 +201,7 @@ def regroup(desk: Desk, ids: Iterable[int]) -> None:
     """Take these persons, and all that contradictions tie to them, apart into their events and put them together anew."""
     old, named = _cluster(desk, ids)
     former = {subject.id for subject in old}
-    groups = partition(_claims(named), _decisions(named))
+    groups = partition([*_claims(named), *_claims_of_closings(old)], _decisions(named))
     homes = {identifier: index for index, group in enumerate(groups) for identifier in group.identifiers}
     taken = _seats(desk, old, homes, groups)
     people = [new_subject(id, "person", "") for id in taken]
@@ -262,6 +262,15 @@ def _claims(named: list[tuple[int, Event, Mention]]) -> list[Claim]:
     ]
 
 
+def _claims_of_closings(people: list[AnySubject]) -> list[Claim]:
+    """Whom a closed alert was about is kept, also while no other event speaks of them: it must not be raised again then."""
+    return [
+        Claim(closing.at, closing.source, closing.id, (identifier_of_key(closing.about or person.key),))
+        for person in people
+        for closing in person.handled
+    ]
+
+
 def _decisions(named: list[tuple[int, Event, Mention]]) -> list[Decision]:
     parts: dict[int, list[tuple[Event, Mention]]] = {}
     for number, event, mention in named:
@@ -313,8 +322,6 @@ def _hand_over(desk: Desk, old: list[AnySubject], homes: Mapping[str, int], take
             heir = desk.subjects[taken[index]]
             desk.put(msgspec.structs.replace(heir, standing=(*heir.standing, *subject.standing)))
         for closing in subject.handled:
-            index = homes.get(identifier_of_key(closing.about or subject.key))
-            if index is not None:
-                heir = desk.subjects[taken[index]]
-                handled = sorted({*heir.handled, closing}, key=lambda h: (h.at, h.source, h.id))
-                desk.put(msgspec.structs.replace(heir, handled=tuple(handled)))
+            heir = desk.subjects[taken[homes[identifier_of_key(closing.about or subject.key)]]]
+            handled = sorted({*heir.handled, closing}, key=lambda h: (h.at, h.source, h.id))
+            desk.put(msgspec.structs.replace(heir, handled=tuple(handled)))

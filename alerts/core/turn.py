@@ -160,7 +160,8 @@ def _officers(
         # Officers know an alert by the id they were told; its subject may have been renamed since.
         now = next((s.alert for s in standing if (s.rule, s.item) == (alert.rule, alert.item)), data.alert)
         officers.append(Officers(now, what, event.time, event.source, outcome, data.note))
-        if what == "closed" and subject:
+        if what == "closed":
+            subject = subject or _nobody_yet(desk, alert.subject)
             says = (event.time, outcome or "", event.source, event.id)
             handled = Handled(alert.rule, alert.item, *says, about=alert.subject)
             ordered = sorted({*subject.handled, handled}, key=lambda h: (h.at, h.source, h.id))
@@ -171,6 +172,13 @@ def _officers(
 def _subject_of(desk: Desk, alert: AlertRef) -> AnySubject | None:
     id = desk.found.get(_identifier(alert.subject))
     return None if id is None else desk.subjects.get(id)
+
+
+def _nobody_yet(desk: Desk, key: str) -> AnySubject:
+    """A subject that corrections left with nothing, to keep a closing for when an event speaks of it again."""
+    subject = desk.create(key.partition(":")[0], key)
+    desk.point(_identifier(key), subject.id)
+    return subject
 
 
 def _identifier(key: str) -> str:
@@ -199,9 +207,12 @@ def _judge(
         subject = desk.subjects[id]
         if _nobody(subject):
             changes += withdraw_all(subject, context, now)
+            if subject.handled:  # unjudged, but not forgotten
+                saved.append(Saved(msgspec.structs.replace(subject, standing=()), None, frozenset(), ()))
+                continue
             removed.append(id)
-            if subject.kind != "person":
-                desk.point(subject.key, None)
+            if desk.found.get(identifier := _identifier(subject.key)) == id:
+                desk.point(identifier, None)
             continue
         keys = links(subject.facts) if subject.kind == "person" else frozenset[str]()
         judged = step(subject, _linked(desk, keys), context, now)
