@@ -135,6 +135,14 @@ class SqliteStore:
             " (SELECT 1 FROM alert_changes WHERE alert = ? AND change = 'acknowledged')",
             (alert, before),
         )
+        self._swap_numbers(alert, before)
+
+    def _swap_numbers(self, alert: str, before: str) -> None:
+        """A case keeps the number that it was told by, and the year in it; the row that ended has the other one."""
+        sql = "SELECT number, raised_at FROM alerts WHERE id = ?"
+        ours, theirs = (next(self.connection.execute(sql, (id,))) for id in (alert, before))
+        for number, raised_at, id in ((0, 0, before), (*theirs, alert), (*ours, before)):  # never two with one number
+            self.connection.execute("UPDATE alerts SET number = ?, raised_at = ? WHERE id = ?", (number, raised_at, id))
 
     def _officers(self, said: Officers) -> None:
         sql = "SELECT severity, unit FROM alerts WHERE id = ?"

@@ -49,7 +49,8 @@ class Province(Office):
 
     def states(self, rule: str = "stay_expired") -> list[str]:
         """Of the alerts of this rule, in the order in which they were first raised."""
-        return [s for (s,) in self.rows(f"SELECT state FROM alerts WHERE rule = '{rule}' ORDER BY number")]
+        first = "(SELECT min(number) FROM alert_changes WHERE alert = alerts.id)"
+        return [s for (s,) in self.rows(f"SELECT state FROM alerts WHERE rule = '{rule}' ORDER BY {first}")]
 
     def standing(self) -> set[tuple[str, str]]:
         """Rule and item of each alert that stands, but for silent feeds."""
