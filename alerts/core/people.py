@@ -94,21 +94,29 @@ def take_in(desk: Desk, number: int, event: Event, named: Sequence[Mention], tor
             _take_in_plain(desk, event, mention)
 
 
+def pass_by(desk: Desk, event: Event, named: Sequence[Mention]) -> None:
+    """Take in and back at once an event whose correction came no later: what it leaves, such as that a report of a lodging was
+    received, must not depend on the order."""
+    for mention in named:
+        if mention.kind != "person" and mention.identifiers:
+            _take_in_plain(desk, event, mention)
+            _take_back_plain(desk, event, mention)
+
+
 def take_back(desk: Desk, number: int, event: Event) -> list[int]:
     """Remove what a kept event said, because a later one supersedes it. Returns the persons to be regrouped."""
     desk.events.pop(number, None)
     persons = []
     for mention in mentions(event):
+        if mention.kind != "person":
+            _take_back_plain(desk, event, mention)
+            continue
         id = next((found for i in mention.identifiers if (found := desk.found.get(i)) is not None), None)
         subject = desk.subjects.get(id) if id is not None else None
-        if subject is None:
-            continue
-        if mention.kind == "person":
+        if subject is not None:
             persons.append(subject.id)
             history = tuple(n for n in subject.history if n != number)
             desk.put(msgspec.structs.replace(subject, history=history))
-        else:
-            desk.put(msgspec.structs.replace(subject, facts=without(subject.facts, event.source, event.id)))
     return persons
 
 
@@ -123,6 +131,12 @@ def _take_in_plain(desk: Desk, event: Event, mention: Mention) -> None:
     if id is None:
         desk.point(key, subject.id)
     desk.put(msgspec.structs.replace(subject, facts=facts))
+
+
+def _take_back_plain(desk: Desk, event: Event, mention: Mention) -> None:
+    for id in filter(None, map(desk.found.get, mention.identifiers)):  # one, or none
+        subject = desk.subjects[id]
+        desk.put(msgspec.structs.replace(subject, facts=without(subject.facts, event.source, event.id)))
 
 
 def _take_in_person(desk: Desk, number: int, event: Event, mention: Mention, torn: Collection[int]) -> None:

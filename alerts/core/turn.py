@@ -21,7 +21,7 @@ from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import identifier_of_key
 from alerts.core.events.mentions import mentions
 from alerts.core.feeds import FeedList, FeedState, Watermarks, heard
-from alerts.core.people import Desk, regroup, take_back, take_in
+from alerts.core.people import Desk, pass_by, regroup, take_back, take_in
 from alerts.core.ports import AlertRef, Effects, Kept, Officers, Ref, Register, Saved
 from alerts.core.register.facts import EMPTY, EmployerFacts
 from alerts.core.register.person import links
@@ -128,6 +128,8 @@ def _fold(desk: Desk, fresh: Sequence[Kept]) -> tuple[list[Event], set[int]]:
     for k in fresh:
         if (k.event.source, k.event.id) not in withheld:
             take_in(desk, k.number, k.event, named[k.number], torn)
+        else:
+            pass_by(desk, k.event, named[k.number])
     if torn := torn & desk.subjects.keys():  # once all is in: who is corrected is nobody for no moment
         regroup(desk, torn)
     return list(kept.values()), {k.number for k in fresh if (k.event.source, k.event.id) in withheld}

@@ -144,6 +144,7 @@ class CheckIn(Fact, frozen=True, array_like=True):
 
 class LodgingFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reports: tuple[CheckIn, ...] = ()
+    newest: datetime | None = None  # receipt of any report ever, also of one corrected since: it pushed older ones out
 
 
 class InstitutionPermitted(Fact, frozen=True, array_like=True):
@@ -170,6 +171,7 @@ class CommunitySaid(Fact, frozen=True, array_like=True):
 
 class AreaFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reports: tuple[CommunitySaid, ...] = ()
+    newest: datetime | None = None  # as of a lodging
 
 
 Facts = PersonFacts | EmployerFacts | LodgingFacts | InstitutionFacts | AreaFacts
@@ -185,7 +187,7 @@ EMPTY: dict[str, Facts] = {
 _ORDER, _RECEIVED = attrgetter("order"), attrgetter("received")
 
 F = TypeVar("F", bound=Fact)
-R = TypeVar("R", CheckIn, CommunitySaid)
+R = TypeVar("R", LodgingFacts, AreaFacts)
 
 
 def insert(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:
@@ -199,12 +201,14 @@ def insert(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:
     return (*facts[:place], fact, *facts[place:])
 
 
-def insert_recent(reports: tuple[R, ...], report: R) -> tuple[R, ...]:
+def insert_recent(facts: R, report: CheckIn | CommunitySaid) -> R:
     """As `insert`, keeping only what was received within `REPORTS_KEPT` of the newest receipt."""
-    reports = insert(reports, report)
-    received = list(map(_RECEIVED, reports))
-    oldest = max(received) - REPORTS_KEPT
-    return reports if min(received) >= oldest else tuple(r for r in reports if r.received >= oldest)
+    newest = max(facts.newest or report.received, report.received)
+    oldest = newest - REPORTS_KEPT
+    reports = insert(facts.reports, report)
+    if min(map(_RECEIVED, reports)) < oldest:
+        reports = tuple(r for r in reports if r.received >= oldest)
+    return msgspec.structs.replace(facts, reports=reports, newest=newest)
 
 
 def newest_by(facts: Sequence[F], name: str) -> dict[str, F]:
@@ -215,7 +219,9 @@ def newest_by(facts: Sequence[F], name: str) -> dict[str, F]:
 def without(facts: Facts, source: str, id: str) -> Facts:
     """The facts without what one event said, for corrections."""
     kept = {
-        name: tuple(f for f in getattr(facts, name) if f.source != source or f.id != id)
+        name: tuple(f for f in said if f.source != source or f.id != id)
         for name in facts.__struct_fields__
+        if isinstance(said := getattr(facts, name), tuple)
     }
-    return type(facts)(**kept)
+    less: Facts = msgspec.structs.replace(facts, **kept)
+    return less

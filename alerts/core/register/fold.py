@@ -129,7 +129,7 @@ def _workplace(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Facts:
 
 def _checked_in(facts: LodgingFacts, says: Says, data: Any, event: Event) -> Facts:
     report = CheckIn(*says, event.received, data.reported_at, data.area)
-    return LodgingFacts(insert_recent(facts.reports, report))
+    return insert_recent(facts, report)
 
 
 def _institution_permit(facts: InstitutionFacts, says: Says, data: Any, _: Event) -> Facts:
@@ -144,7 +144,7 @@ def _institution_ended(facts: InstitutionFacts, says: Says, data: Any, _: Event)
 
 
 def _community(facts: AreaFacts, says: Says, data: Any, event: Event) -> Facts:
-    return AreaFacts(insert_recent(facts.reports, CommunitySaid(*says, event.received, data.category)))
+    return insert_recent(facts, CommunitySaid(*says, event.received, data.category))
 
 
 def _add(facts: Facts, field: str, fact: Any) -> Facts:
