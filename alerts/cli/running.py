@@ -62,13 +62,23 @@ def _serve(settings: Settings, decided: Decided, listener: socket.socket) -> Non
         mailbox=settings.mailbox,
         hosts=(settings.host, "localhost", "127.0.0.1", "[::1]"),
     )
-    server = uvicorn.Server(
-        uvicorn.Config(web, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
-    )
+    config = uvicorn.Config(web, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
+    server = _Server(config, service)
     err.print(
         f"lapor-dini: http://{settings.host}:{settings.port}/  (data in {settings.data}, rules in {settings.rules})"
     )
     asyncio.run(_until_stopped(server, service, listener))
+
+
+class _Server(uvicorn.Server):
+    """Raises a signal that stopped it once more at its end, which ends the process: before that, hand-offs are to end."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.gather(super().shutdown(sockets), self._service.end_hand_offs())
 
 
 async def _until_stopped(server: uvicorn.Server, service: Service, listener: socket.socket) -> None:

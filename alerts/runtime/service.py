@@ -35,6 +35,7 @@ GROUP_MAX = 5000  # events that wait are committed together, up to this many bey
 LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
 WATCH_EVERY_S = 2.0
 STORE_RETRY_S = 5.0
+ANSWERED_WITHIN_S = 5.0  # hand-offs under way when the process is to end; a carrier that takes longer is left in doubt
 ASK_EVERY_S = 180.0  # carriers that can be asked what became of notices
 
 log = logging.getLogger("lapor-dini")
@@ -62,6 +63,7 @@ class Service:
         carriers = channels(settings)
         self._work, self._mail = asyncio.Event(), asyncio.Event()  # `_mail` is set once, then there is a new one
         self._channels = tuple(carriers)
+        self._leaving, self._dispatching = False, list[asyncio.Task[None]]()
         templates = Templates([settings.templates])
         sender = Sender(settings.mail_from, settings.mail_domain)
         self._dispatcher = Dispatcher(self._store.book, self._lock, carriers, templates, sender)
@@ -152,12 +154,11 @@ class Service:
                 log.error("the store cannot record what became of hand-offs: %s", error)
                 await asyncio.sleep(STORE_RETRY_S)
         async with asyncio.TaskGroup() as tasks:
-            for channel in self._channels:
-                tasks.create_task(self._dispatch(channel))
+            self._dispatching = [tasks.create_task(self._dispatch(channel)) for channel in self._channels]
             tasks.create_task(self._ask())
 
     async def _dispatch(self, channel: str) -> None:
-        while True:
+        while not self._leaving:
             mail = self._mail
             try:
                 handed = await self._dispatcher.round(self.decided, clock.now(), channel)
@@ -170,6 +171,13 @@ class Service:
                 log.error("the store cannot record hand-offs: %s", error)
                 wait_s = STORE_RETRY_S
             await _wait(mail, wait_s)
+
+    async def end_hand_offs(self) -> None:
+        """Begin none any more, and wait a little for those under way: what has its answer need not be repeated."""
+        self._leaving = True
+        self._wake_dispatch()
+        if self._dispatching:
+            await asyncio.wait(self._dispatching, timeout=ANSWERED_WITHIN_S)
 
     async def _ask(self) -> None:
         while True:

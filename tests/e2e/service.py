@@ -80,6 +80,11 @@ class Service:
             return self.http.get("/readyz").status_code == 200
         return False
 
+    def is_closed(self) -> bool:
+        """Whether nothing listens there any more."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) != 0
+
     def kill(self) -> None:
         """kill -9: nothing is flushed, closed or told."""
         assert self.process
