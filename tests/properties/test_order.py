@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -14,8 +15,9 @@ from alerts.core.memory import MemoryRegister
 from alerts.core.register.facts import PersonFacts
 from alerts.core.register.fold import apply
 from tests.properties.pictures import arrive, judge, picture
-from tests.properties.worlds import AS_HEARD, COMPLETE, DAY, END, WORK, Batch, closing, heartbeats, worlds
+from tests.properties.worlds import AS_HEARD, COMPLETE, DAY, END, WORK, Batch, closing, decoded, heartbeats, worlds
 
+OTHER = {"issuing_state": "UTO", "passport_no": "X9"}
 Case = tuple[Batch, list[list[int]]]  # a world, and the places of its events as they arrive
 
 
@@ -56,12 +58,14 @@ def test_so_they_do_when_approvals_and_their_workers_come_in_any_order(case: Cas
     assert picture(arrive(in_batches(case), COMPLETE)) == picture(arrive([case[0]], COMPLETE))
 
 
-@given(arriving(worlds(10)), st.lists(st.integers(0, 20), min_size=1, max_size=3), st.booleans())
-def test_so_they_do_when_officers_close_alerts_and_take_that_back(case: Case, picks: list[int], mistaken: bool) -> None:
+@given(arriving(worlds(10)), st.lists(st.integers(0, 20), min_size=1, max_size=3), st.booleans(), st.booleans())
+def test_so_they_do_when_officers_close_alerts_and_take_that_back(
+    case: Case, picks: list[int], mistaken: bool, confused: bool
+) -> None:
     """Of alerts that stand before anything else comes: what is closed before it is raised is refused, and has to be."""
     world, order = case
     known, rest = world[: len(world) // 2], world[len(world) // 2 :]
-    said = [*rest, *closings(known, picks, mistaken)]
+    said = [*closings(known, picks, mistaken), *(confusions(known) if confused else []), *rest]
     batches = [[said[place % len(said)] for place in batch] for batch in order]
     assert closed(known, [*batches, said]) == closed(known, [said])
 
@@ -72,6 +76,14 @@ def closings(known: Batch, picks: list[int], mistaken: bool) -> Batch:
     said = [closing(f"c{n}", alerts[pick % len(alerts)], END - n * DAY) for n, pick in enumerate(picks) if alerts]
     again = [closing("again", said[-1][0].data.alert, END, supersedes="c0")] if said and mistaken else []
     return [*said, *again]
+
+
+def confusions(known: Batch) -> Batch:
+    """All that was said of persons is said to be of another, and then of them after all."""
+    told = [says for says in (json.loads(raw) for _, raw in known) if "person" in says["data"]]
+    wrong = [t | {"id": f"{t['id']}-wrong", "supersedes": t["id"], "data": t["data"] | {"person": OTHER}} for t in told]
+    right = [t | {"id": f"{t['id']}-right", "supersedes": f"{t['id']}-wrong"} for t in told]
+    return [decoded(t) for t in (*wrong, *right)]
 
 
 def closed(known: Batch, batches: list[Batch]) -> dict[str, Any]:
