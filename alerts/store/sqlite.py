@@ -90,7 +90,11 @@ class SqliteStore:
         self._many("DELETE FROM waiting WHERE subject = ?", gone)
         self._many("DELETE FROM links WHERE subject = ?", gone)
         self._many("DELETE FROM subjects WHERE id = ?", [(id,) for id in effects.removed])
-        self._many("INSERT OR REPLACE INTO subjects VALUES (?, ?, ?, ?, ?)", [_subject_row(s) for s in effects.saved])
+        sql = (
+            "INSERT INTO subjects VALUES (?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # its kind never changes
+            " key = excluded.key, entry = excluded.entry, next_change = excluded.next_change"
+        )
+        self._many(sql, [_subject_row(s) for s in effects.saved])
         links = [(key, s.subject.id) for s in effects.saved for key in sorted(s.links)]
         self._many("INSERT INTO links VALUES (?, ?)", links)
         waits = [
