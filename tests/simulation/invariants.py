@@ -1,11 +1,12 @@
 """What must hold, by name. Safety is looked at after every step; what is owed, when faults have stopped and the days have passed.
 
     standing  register and alerts equal a refold of the kept events
-    told      the last word that each officer got about an alert is the right one; what did not arrive has failed, with a reason
+    told      the last word that each officer who is owed one got about an alert is the right one (see `model.owed`); what did
+              not arrive has failed, with a reason
     handed    no message twice without a doubt about the first; the same identity has the same bytes and is marked
     received  received = accepted + duplicate + quarantined; what was answered as accepted is on disk
     facts     no message and no log has a fact that the rule does not list
-    shadow    a shadow rule tells nobody, only who answers for a place is told; a broken file leaves the last good set in force
+    shadow    a shadow rule tells nobody, only who is owed a word is told; a broken file leaves the last good set in force
     quiet     SMS keep the quiet hours and the limit per hour, unless critical
     waiting   nothing is left that should have been judged or handed over
 
@@ -28,12 +29,16 @@ from alerts.runtime.rebuild import differences, refold
 from alerts.store.database import from_us
 from tests.simulation.edits import decisions
 from tests.simulation.lives import SECRET, SECRET_YEAR
-from tests.simulation.model import Delivery, Model
+from tests.simulation.model import Delivery, Model, owed
 from tests.simulation.station import Station
 from tests.simulation.world import HOUR, World
 
 PLANTED = re.compile(rf"{SECRET}|\b{SECRET_YEAR}\b|[AB]77700\d\d|\b88800\d\d\b|\bUTO\b|\b[Ss]ex\b|[Kk]elamin")
 GIVEN_UP_AFTER = timedelta(hours=72 - 4)  # the last retry that would be too late lies at most so far before
+SOURCES_LAG = timedelta(
+    days=3
+)  # by then every source has told what it had: `lateness` in rules/feeds.yaml, and the notice
+STANDS = ("raised", "acknowledged")
 LONGEST_WAIT = timedelta(days=4)  # of a planned notice: the digest, quiet hours, or three days of retries
 
 
@@ -87,19 +92,19 @@ class Invariants:
         in_force = decisions(self._model.in_force)
         holds("shadow", self._station.decided is in_force, f"{self._model.in_force} is not in force any more")
         rules = {rule.id: rule for rule in self._station.decided.settled.rules.rules}
-        alerts = self.rows("SELECT id, rule, area, continues FROM alerts")
-        known = {id: (rule, area, before) for id, rule, area, before in alerts}
+        alerts = self.rows("SELECT id, rule, area, due, changed_at, continues FROM alerts")
+        known = {id: row for id, *row in alerts}
         sql = "SELECT n.id, l.alert, n.unit, n.officer FROM notices n JOIN notice_lines l ON l.notice = n.id WHERE n.kind = 'alert'"
         for notice, alert, unit, officer in self.rows(sql):
             if (notice, alert) in self._model.lines:
                 continue
             self._model.lines.add((notice, alert))
-            rule, area, before = known[alert]
+            rule, area, due, changed, before = known[alert]
             if (notice, before) in self._model.lines:
                 continue  # planned before the subject was renamed
             active = rule in rules and rules[rule].status is Status.active
             holds("shadow", active, f"{officer or unit} is to be told of {rule}, which is not active")
-            may = {holder(area), "kesbangpol-15"}
+            may = owed(rule, area, from_us(due), from_us(changed))
             holds("shadow", unit in may, f"{unit} is to be told of an alert in {area or 'no area'}")
 
     def _look_at(self, delivery: Delivery) -> None:
@@ -201,20 +206,23 @@ class Invariants:
         for alert, officer, channel, kind, id, *_ in sorted(lines, key=lambda row: arrived.get(row[4], -1)):
             if id in arrived:
                 words[alert, officer, channel] = kind
-        for id, state, unit, severity, shadow, rule in self.rows(
-            "SELECT id, state, unit, severity, shadow, rule FROM alerts"
+        standing: dict[str, str] = {}
+        for id, state, rule, area, due, severity in self.rows(
+            "SELECT id, state, rule, area, due, severity FROM alerts WHERE NOT shadow"
         ):
-            for officer, channel in self._to_tell(unit, severity):
-                word = words.get((id, officer, channel))
-                if (id, officer, channel) in excused or state not in ("raised", "acknowledged", "withdrawn") or shadow:
-                    continue
-                wrong = word == "alert" if state == "withdrawn" else word != "alert"
-                holds("told", not wrong, f"{officer} heard {word} last by {channel} of {id} ({rule}), which is {state}")
+            standing[id] = state
+            units = owed(rule, area, from_us(due), self._model.clock - SOURCES_LAG) if state in STANDS else set()
+            for to in self._to_tell(units, severity):
+                wrong = words.get((id, *to)) != "alert" and (id, *to) not in excused
+                holds("told", not wrong, f"{to} heard {words.get((id, *to))} last of {id} ({rule}), which is {state}")
+        for to, word in words.items():
+            wrong = word == "alert" and standing.get(to[0]) == "withdrawn" and to not in excused
+            holds("told", not wrong, f"{to} heard {word} last of what was withdrawn")
 
-    def _to_tell(self, unit: str, severity: int) -> list[tuple[str, str]]:
+    def _to_tell(self, units: set[str], severity: int) -> list[tuple[str, str]]:
         decided = self._station.decided
         channels = decided.policy.manners[Severity(severity)].channels
-        officers = decided.settled.units.by_id[unit].officers
+        officers = [o for unit in sorted(units) for o in decided.settled.units.by_id[unit].officers]
         return [(o.id, channel) for o in officers for channel in channels if channel in o.receives]
 
     def _may_fail(self, id: str, reason: str) -> bool:
@@ -229,12 +237,6 @@ class Invariants:
         listed = {(rule.id, str(path)) for rule in self._station.decided.settled.rules.rules for path in rule.facts}
         unlisted = set(self.rows("SELECT rule, key FROM alerts, json_each(facts)")) - listed
         holds("facts", not unlisted, f"{unlisted} are facts that the rule does not list")
-
-
-def holder(area: str) -> str:
-    """Who answers for a place, by its code alone: the regency; for several regencies or none, the province."""
-    regencies = {code[:5] for code in area.split(", ") if code}
-    return f"kesbangpol-{regencies.pop()}" if len(regencies) == 1 else "kesbangpol-15"
 
 
 def readable(delivery: Delivery) -> str:

@@ -3,12 +3,42 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
 from alerts.core.ports import Answer
 from tests.simulation.world import World
+
+PROVINCE = "kesbangpol-15"
+HOLDERS = {  # of areas, as in rules/units.yaml
+    "15": PROVINCE,
+    "15.01": "kesbangpol-15.01",
+    "15.02": "kesbangpol-15.02",
+    "15.03": "kesbangpol-15.03",
+    "15.04": "kesbangpol-15.04",
+    "15.05": "kesbangpol-15.05",
+    "15.06": "kesbangpol-15.06",
+    "15.07": "kesbangpol-15.07",
+    "15.08": "kesbangpol-15.08",
+    "15.09": "kesbangpol-15.09",
+    "15.71": "kesbangpol-15.71",
+    "15.72": "kesbangpol-15.72",
+}
+PROVINCE_TOO = {"stay_expired": timedelta(days=45)}  # after the deadline: `notify: [province]` of its steps
+
+
+def responsible(area: str) -> str:
+    """Who answers for the place of an alert: whose code is the longest that fits; for places of several the province."""
+    fitting = [[code for code in HOLDERS if f"{place}.".startswith(f"{code}.")] for place in area.split(", ")]
+    units = {HOLDERS[max(codes, key=len)] if codes else PROVINCE for codes in fitting}
+    return units.pop() if len(units) == 1 else PROVINCE
+
+
+def owed(rule: str, area: str, due: datetime, now: datetime) -> set[str]:
+    """The units to be told of an alert on the step that `now` has reached."""
+    province = {PROVINCE} if rule in PROVINCE_TOO and now >= due + PROVINCE_TOO[rule] else set()
+    return {responsible(area)} | province
 
 
 class Delivery(msgspec.Struct, frozen=True):

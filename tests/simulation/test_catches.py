@@ -134,6 +134,20 @@ def told_elsewhere(patch: Patch) -> None:
     patch.setattr(Units, "told", lambda units, area, notify=(): (units.by_id["kesbangpol-15.07"],))
 
 
+def always_told_to_the_province(patch: Patch) -> None:
+    patch.setattr(Units, "told", lambda units, area, notify=(): (units.province,))
+
+
+def province_told_of_everything(patch: Patch) -> None:
+    told = Units.told
+    patch.setattr(Units, "told", lambda units, area, notify=(): told(units, area, ("province",)))
+
+
+def notify_ignored(patch: Patch) -> None:
+    told = Units.told
+    patch.setattr(Units, "told", lambda units, area, notify=(): told(units, area))
+
+
 def next_change_late(patch: Patch) -> None:
     step = turning.step
 
@@ -194,6 +208,9 @@ CAUGHT_BY: dict[Plant, str] = {
     shadow_rule_tells: "shadow",
     broken_file_taken_over: "shadow",
     told_elsewhere: "shadow",
+    always_told_to_the_province: "shadow",
+    province_told_of_everything: "shadow",
+    notify_ignored: "told",
     next_change_late: "standing",
     due_subjects_forgotten_by_a_restart: "standing",
     quiet_hours_ignored: "quiet",
