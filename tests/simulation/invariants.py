@@ -1,6 +1,6 @@
 """What must hold, by name. Safety is looked at after every step; what is owed, when faults have stopped and the days have passed.
 
-    standing  register and alerts equal a refold of the kept events
+    standing  register and alerts equal a refold of the kept events; what stands is what the oracle says, which shares no code
     told      the last word that each officer who is owed one got about an alert is the right one (see `model.owed`); what did
               not arrive has failed, with a reason
     handed    no message twice without a doubt about the first; the same identity has the same bytes and is marked
@@ -19,7 +19,7 @@ from __future__ import annotations
 import quopri
 import re
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import apsw
 
@@ -27,7 +27,9 @@ from alerts.core.calendar import WIB
 from alerts.core.rules import Severity, Status
 from alerts.runtime.rebuild import differences, refold
 from alerts.store.database import from_us
+from tests.oracle.oracle import Key, Verdict
 from tests.simulation.edits import decisions
+from tests.simulation.kept import SAME_MEANING, should_stand
 from tests.simulation.lives import SECRET, SECRET_YEAR
 from tests.simulation.model import Delivery, Model, owed
 from tests.simulation.station import Station
@@ -62,6 +64,7 @@ class Invariants:
         self._world, self._model, self._station = world, model, station
         self._checked = 0  # deliveries
         self._sms: dict[str, list[Delivery]] = {}
+        self._stood: dict[datetime, dict[Key, Verdict]] = {}
 
     def rows(self, sql: str, *values: object) -> list[tuple]:
         """Of the database, also while nobody has it open."""
@@ -90,7 +93,8 @@ class Invariants:
 
     def _look_at_plans(self) -> None:
         in_force = decisions(self._model.in_force)
-        holds("shadow", self._station.decided is in_force, f"{self._model.in_force} is not in force any more")
+        right = self._station.decided is in_force or self._station.unread()
+        holds("shadow", right, f"{self._model.in_force} is not in force any more")
         rules = {rule.id: rule for rule in self._station.decided.settled.rules.rules}
         alerts = self.rows("SELECT id, rule, area, due, changed_at, continues FROM alerts")
         known = {id: row for id, *row in alerts}
@@ -137,13 +141,36 @@ class Invariants:
         fresh, _ = refold(self._station.store, self._station.decided, lambda done, total: None)
         found = list(differences(self._station.store, fresh))
         holds("standing", not found, f"{found}")
+        last = self._station.store.register.last_turn()
+        if last and last <= self._station.clock() == self._world.now:  # the oracle knows one clock only
+            self._stood[self._world.now] = self._stands()
+
+    def _stands(self) -> dict[Key, Verdict]:
+        sql = "SELECT rule, subject, item, severity, unit FROM alerts WHERE state IN ('raised', 'acknowledged')"
+        return {
+            (rule, who, item): (Severity(severity).name, unit) for rule, who, item, severity, unit in self.rows(sql)
+        }
+
+    def _agrees(self) -> None:
+        """With the oracle, whenever it was looked."""
+        if not self._model.edits <= SAME_MEANING:
+            return
+        self._world.mark("oracle: asked")
+        alerts = {id: key for id, *key in self.rows("SELECT id, rule, subject, item FROM alerts")}
+        answers = should_stand(self.rows("SELECT raw, received FROM events"), alerts, self._stood)
+        for (at, engine), oracle in zip(sorted(self._stood.items()), answers, strict=True):
+            differ = {key: (engine.get(key), oracle.get(key)) for key in engine.keys() | oracle.keys()}
+            differ = {key: words for key, words in differ.items() if words[0] != words[1]}
+            holds("standing", not differ, f"{at}: engine and oracle say {dict(sorted(differ.items()))}")
 
     # When faults have stopped -------------------------------------------------------------------------------------------
 
     def at_the_end(self, unanswered: list[str]) -> None:
         """`unanswered`: agencies that still have something to hand in."""
+        holds("shadow", not self._station.unread(), "an edit has not been read for days")
         holds("received", not unanswered, f"{unanswered} have not been answered for days")
         self.standing()
+        self._agrees()
         self._waiting()
         self._received()
         self._kept()

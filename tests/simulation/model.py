@@ -65,7 +65,8 @@ class Model:
         self.refused: set[str] = set()  # notices that a carrier will never take
         self.first_offered: dict[str, datetime] = {}
         self.lines: set[tuple[str, str]] = set()  # notice and alert, as planned
-        self.in_force = "as shipped"
+        self.edits: set[str] = set()
+        self.in_force = "as shipped"  # the last edit that loads, once it has been read
 
     def answered(self, refs: list[tuple[str, str] | None], answers: tuple[Answer, ...]) -> None:
         assert len(refs) == len(answers), "one answer for each event"

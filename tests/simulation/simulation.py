@@ -1,5 +1,7 @@
 """One seed from its first step to its last: a world, its faults, a station, what happens, and what must hold meanwhile.
 
+The station stands for `runtime.service.Service`, which is not simulated itself.
+
 simulate(seed)   what came of it: the world with its log, the faults of the mix, and what broke, if anything did
 """
 
@@ -39,7 +41,7 @@ class Simulation:
         self._station = Station(folder / "lapor-dini.sqlite", self.world, self.faults, self._model)
         self._invariants = Invariants(self.world, self._model, self._station)
         self._station.on_start = self._invariants.after_crash
-        self._work = Workload(self.world, self.faults, self._station)
+        self._work = Workload(self.world, self.faults, self._station, self._model)
         self._spells()
 
     def run(self) -> None:

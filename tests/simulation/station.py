@@ -1,5 +1,8 @@
 """The embedded service in small: what `runtime.service` does with the real store, turns, plan, dispatcher and rule files, on a
 clock that the world moves and without waiting. It falls when its plug is pulled, and is started anew from its file.
+
+`runtime.service.Service` itself, its queue and its loops, is not simulated: the steps of it are repeated here, and what breaks in
+it alone is not seen here.
 """
 
 from __future__ import annotations
@@ -76,7 +79,6 @@ class Station:
         if self.store.get("decisions") != self.decided.fingerprint:
             kinds = kinds_to_judge_again(None, self.decided.settled)
             self.store.judge_again(kinds, self.clock(), self.decided.fingerprint)
-        self._model.in_force = self.files
         if self.store.book.in_doubt():
             self._world.mark("notice: sending")
             if self._faults.strikes("crash while recovering"):
@@ -130,6 +132,8 @@ class Station:
         except (apsw.Error, Unavailable) as error:
             self._world.say(f"the store fails while the process {what}: {error}")
             self._world.mark("store: failed")
+            if self._plug.cut_at:
+                self._faults.mark(self._plug.cut_at)
             self.retry_at = self._world.now + 30 * MINUTE
         finally:
             self._plug.pull_at(None, 0)
@@ -147,7 +151,7 @@ class Station:
         if not self.up:
             return None
         due = [at - self.offset for at in (self.store.register.next_due(), self.store.book.next_due()) if at]
-        if self.files != self._seen or not self.begun:
+        if self.unread() or not self.begun:
             due.append(self._world.now)
         return max(min(due), self.stalled_until, self.retry_at, self._world.now) if due else None
 
@@ -156,7 +160,7 @@ class Station:
         if not self.begun:
             self._guarded("starts", self._begin)
             return
-        if self.files != self._seen:
+        if self.unread():
             self._guarded("takes over edited rules", self._settle)
         now, due = self.clock(), self.up and self.store.register.next_due()
         if due and due <= now:
@@ -213,6 +217,10 @@ class Station:
         self._world.mark(f"edit: {edit}")
         self.files, self._seen = edit, ""
 
+    def unread(self) -> bool:
+        """Whether the folder has been edited since it was last read."""
+        return self.files != self._seen
+
     def _settle(self) -> None:
         """All or nothing: with a mistake in any file the last good set stays in force."""
         decided = decisions(self.files)
@@ -221,7 +229,7 @@ class Station:
         else:
             kinds = kinds_to_judge_again(self.decided.settled, decided.settled)
             self.store.judge_again(kinds, self.clock(), decided.fingerprint)
-            self.decided, self._model.in_force = decided, self.files
+            self.decided = decided
         self._seen = self.files
 
     def told_alerts(self) -> list[str]:

@@ -14,9 +14,11 @@ import apsw
 import msgspec
 import pytest
 
+from alerts.core import engine
 from alerts.core import plan as planning
 from alerts.core import turn as turning
 from alerts.core.policy import Policy
+from alerts.core.register import person
 from alerts.core.routing import Units
 from alerts.runtime import dispatcher, intake
 from alerts.runtime.dispatcher import Dispatcher
@@ -148,6 +150,14 @@ def notify_ignored(patch: Patch) -> None:
     patch.setattr(Units, "told", lambda units, area, notify=(): told(units, area))
 
 
+def sources_always_complete(patch: Patch) -> None:
+    patch.setattr(engine, "_incomplete", lambda *what: None)
+
+
+def applications_unseen(patch: Patch) -> None:
+    patch.setattr(person, "_application_pending", lambda *what: (False, None))
+
+
 def next_change_late(patch: Patch) -> None:
     step = turning.step
 
@@ -211,6 +221,8 @@ CAUGHT_BY: dict[Plant, str] = {
     always_told_to_the_province: "shadow",
     province_told_of_everything: "shadow",
     notify_ignored: "told",
+    sources_always_complete: "standing",
+    applications_unseen: "standing",
     next_change_late: "standing",
     due_subjects_forgotten_by_a_restart: "standing",
     quiet_hours_ignored: "quiet",

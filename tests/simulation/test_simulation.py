@@ -43,6 +43,7 @@ MUST_OCCUR = {
     "alert": ("late", "shadow"),
     "severity": tuple(str(int(severity)) for severity in Severity),
     "store": ("failed",),
+    "oracle": ("asked",),
     "rule": tuple(sorted(rule.id for rule in AS_SHIPPED.settled.rules.rules)),
 }  # fmt: skip
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
-from tests.simulation.edits import EDITS
+from tests.simulation.edits import EDITS, decisions
 from tests.simulation.faults import Faults
 from tests.simulation.lives import (
     DISNAKER,
@@ -28,6 +28,7 @@ from tests.simulation.lives import (
     Data,
     moment,
 )  # fmt: skip
+from tests.simulation.model import Model
 from tests.simulation.station import Station
 from tests.simulation.world import DAY, HOUR, START, World
 
@@ -66,8 +67,9 @@ class Agency:
 class Workload:
     """Draws everything that is to happen."""
 
-    def __init__(self, world: World, faults: Faults, station: Station) -> None:
-        self._world, self._faults, self._station = world, faults, station
+    def __init__(self, world: World, faults: Faults, station: Station, model: Model) -> None:
+        self._world, self._faults, self._station, self._model = world, faults, station, model
+        self._before_edit = model.in_force
         self._speaking: list[Agency] = []
         self._trying_again = False
         self.agencies = {source: Agency(source, world) for source in AGENCIES}
@@ -153,7 +155,13 @@ class Workload:
             agency.outbox = []
 
     def _edit(self) -> None:
-        self._station.edit(self._world.chance.choice(list(EDITS)))
+        """An edit that another overtakes before it is read was never in force."""
+        edit = self._world.chance.choice(list(EDITS))
+        if not self._station.unread():
+            self._before_edit = self._model.in_force
+        self._model.in_force = edit if decisions(edit) else self._before_edit
+        self._model.edits.add(edit)
+        self._station.edit(edit)
 
     def _fall_silent(self) -> None:
         agency = self._world.chance.choice(list(self.agencies.values()))
