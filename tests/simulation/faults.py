@@ -6,6 +6,7 @@ itself just before or just after a commit, and by the carriers before or after t
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import apsw
@@ -13,12 +14,13 @@ import apsw
 from tests.simulation.world import World
 
 CRASHES = ("crash before commit", "crash after commit")
+REFUSED = "commit refused"  # by the disk, at the last moment; the process lives
 RATES = {  # of those of a mix, how often they strike when they can
     "batch twice": 0.1, "batch delayed": 0.03, "batch shuffled": 0.3,
     "crash before commit": 0.03, "crash after commit": 0.03, "crash before hand-off": 0.05, "crash in hand-off": 0.05,
     "crash while recovering": 0.4,
     "carrier refuses": 0.03, "carrier wants it later": 0.15, "carrier cannot be reached": 0.1, "reply lost": 0.1,
-    "carrier breaks its promise": 0.05, "carrier gives up later": 0.2,
+    "carrier breaks its promise": 0.05, "carrier gives up later": 0.2, REFUSED: 0.05,
 }  # fmt: skip
 SPELLS = {  # days that last: hours at least and at most
     "carrier out for long": (80, 100), "clock ahead": (1, 48), "clock behind": (1, 20), "stall": (1, 30),
@@ -35,7 +37,7 @@ class Plug:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self.pulled = False
-        self.cut_at = ""  # the kind of crash, where it was one at a commit
+        self.cut_at = ""  # what struck at a commit, last
         self._at: tuple[str, int] | None = None
         connection.set_commit_hook(self._before)
         connection.set_wal_hook(self._after)
@@ -53,10 +55,12 @@ class Plug:
 
     def _before(self) -> bool:
         self.check()
-        if self._at and self._at[1] == 0 and self._at[0] == "crash before commit":
-            self.cut_at = self._at[0]
+        if not self._at or self._at[1] or self._at[0] == "crash after commit":
+            return False
+        (self.cut_at, _), self._at = self._at, None
+        if self.cut_at != REFUSED:
             self.pull()
-        return False
+        return True
 
     def _after(self, *_: Any) -> int:
         if self._at and self._at[1] == 0:
@@ -73,7 +77,13 @@ class Faults:
     def __init__(self, world: World) -> None:
         self._world = world
         quiet = world.seed % 5 == 0
-        self.mix = [kind for kind in (*RATES, *SPELLS) if not quiet and world.chance.random() < 0.35]
+        self.mix = [
+            kind for kind in (*RATES, *SPELLS) if kind != REFUSED and not quiet and world.chance.random() < 0.35
+        ]
+        if (
+            not quiet and Random(f"{REFUSED} {world.seed}").random() < 0.2
+        ):  # drawn apart: the seeds kept stay as they were
+            self.mix.append(REFUSED)
         self.on = True
 
     def strikes(self, kind: str) -> bool:
@@ -87,5 +97,9 @@ class Faults:
 
     def crash_point(self) -> str | None:
         """Where the next work on the store is to be cut off, if at all."""
-        drawn = [kind for kind in CRASHES if self.on and kind in self.mix and self._world.chance.random() < RATES[kind]]
+        drawn = [
+            kind
+            for kind in (*CRASHES, REFUSED)
+            if self.on and kind in self.mix and self._world.chance.random() < RATES[kind]
+        ]
         return drawn[0] if drawn else None

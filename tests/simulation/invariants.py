@@ -161,6 +161,8 @@ class Invariants:
         for (at, engine), oracle in zip(sorted(self._stood.items()), answers, strict=True):
             differ = {key: (engine.get(key), oracle.get(key)) for key in engine.keys() | oracle.keys()}
             differ = {key: words for key, words in differ.items() if words[0] != words[1]}
+            for _ in oracle:
+                self._world.mark("oracle: agreed on an alert")
             holds("standing", not differ, f"{at}: engine and oracle say {dict(sorted(differ.items()))}")
 
     # When faults have stopped -------------------------------------------------------------------------------------------

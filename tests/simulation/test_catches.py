@@ -179,6 +179,10 @@ def due_subjects_forgotten_by_a_restart(patch: Patch) -> None:
     patch.setattr(SqliteStore, "__init__", forgetful)
 
 
+def subjects_remembered_after_a_rollback(patch: Patch) -> None:
+    patch.setattr(SqliteRegister, "forget", lambda register: None)
+
+
 def quiet_hours_ignored(patch: Patch) -> None:
     for module in (planning, dispatcher):
         patch.setattr(module, "after_quiet", lambda at, policy: at)
@@ -225,6 +229,7 @@ CAUGHT_BY: dict[Plant, str] = {
     applications_unseen: "standing",
     next_change_late: "standing",
     due_subjects_forgotten_by_a_restart: "standing",
+    subjects_remembered_after_a_rollback: "standing",
     quiet_hours_ignored: "quiet",
     limit_per_hour_ignored: "quiet",
     withdrawal_lost: "standing",

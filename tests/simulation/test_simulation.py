@@ -18,7 +18,7 @@ from alerts.core.rules import Severity
 from tests.lengths import rounds
 from tests.simulation.__main__ import LAST
 from tests.simulation.edits import EDITS, decisions
-from tests.simulation.faults import RATES, SPELLS
+from tests.simulation.faults import RATES, REFUSED, SPELLS
 from tests.simulation.simulation import Run, simulate
 
 SEEDS = 200
@@ -43,7 +43,7 @@ MUST_OCCUR = {
     "alert": ("late", "shadow"),
     "severity": tuple(str(int(severity)) for severity in Severity),
     "store": ("failed",),
-    "oracle": ("asked",),
+    "oracle": ("asked", "agreed on an alert"),
     "rule": tuple(sorted(rule.id for rule in AS_SHIPPED.settled.rules.rules)),
 }  # fmt: skip
 
@@ -88,11 +88,11 @@ def elsewhere(seed: int, salt: str) -> str:
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.strip()
 
 
-UNREMEMBERED = {"disk full"}  # an outcome that cannot be written is known to the process alone
+UNREMEMBERED = {"disk full", REFUSED}  # an outcome that cannot be written is known to the process alone
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [0, 3, 5, 7, 8, 9, 10, 11, 12, 13, 16, 19])
 def test_a_restart_after_any_step_changes_nothing(seed: int) -> None:
     run = good(seed)
-    if not UNREMEMBERED & set(run.mix):
-        assert simulate(seed, restarting=True).world.steps == run.world.steps
+    assert not UNREMEMBERED & set(run.mix), "this seed cannot be compared; choose another"
+    assert simulate(seed, restarting=True).world.steps == run.world.steps
