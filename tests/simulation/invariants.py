@@ -152,8 +152,8 @@ class Invariants:
         }
 
     def _agrees(self) -> None:
-        """With the oracle, whenever it was looked."""
-        if not self._model.edits <= SAME_MEANING:
+        """With the oracle, whenever it was looked; in every other seed, since the oracle is slow."""
+        if self._world.seed % 2 or not self._model.edits <= SAME_MEANING:
             return
         self._world.mark("oracle: asked")
         alerts = {id: key for id, *key in self.rows("SELECT id, rule, subject, item FROM alerts")}
