@@ -31,8 +31,10 @@ def clean(text: str, limit: int = VALUE_MAX) -> str:
 
     Such characters in a value could forge a header or a second line, or turn the text around for its reader.
     """
-    kept = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
-    line = " ".join("".join(c for c in kept if unicodedata.category(c)[0] != "C").split())
+    if not text.isprintable():  # as nearly all is, and then there is none of them
+        spaced = "".join(" " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text)
+        text = "".join(c for c in spaced if unicodedata.category(c)[0] != "C")
+    line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 3].rsplit(" ", 1)[0] + "..."  # never inside a number
 
 

@@ -32,7 +32,7 @@ from tests.simulation.model import Model
 from tests.simulation.station import Station
 from tests.simulation.world import DAY, HOUR, START, World
 
-DAYS = 56  # of a run
+DAYS = 49  # of a run
 BEATS = {IMIGRASI: 1, LODGING: 1, KEMNAKER: 2, DUKCAPIL: 7, DISNAKER: 30}  # days between heartbeats
 AGENCIES = (IMIGRASI, LODGING, KEMNAKER, DUKCAPIL, DISNAKER, KECAMATAN, KEMLU, KESBANGPOL)
 OUTCOMES = ("confirmed", "false_alarm", "data_error", "not_enough_evidence", "referred")
