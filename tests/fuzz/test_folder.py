@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from alerts.files.loader import load_rules
 from alerts.files.setup import Setup, load_setup
@@ -22,13 +26,19 @@ def rules_in(folder: Path) -> Path:
     return root
 
 
-def test_what_may_not_be_read_is_told(tmp_path: Path) -> None:
-    root = rules_in(tmp_path)
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that anybody may enter; nothing above it is changed for that."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_what_may_not_be_read_is_told(open_folder: Path) -> None:
+    root = rules_in(open_folder)
     (root / "shut").mkdir()
     for path in (root / RULES[0], root / "units.yaml", root / "shut"):
         path.chmod(0)
-    for folder in (root, tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
 
     def claim(_: int) -> None:
         load_setup(root, SHIPPED)  # what Python itself loads for this may lie where only root can read
