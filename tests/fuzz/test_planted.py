@@ -22,6 +22,8 @@ from tests.fuzz import conditions, events, files, templates
 from tests.fuzz.bounded import Claim, command, failure
 from tests.fuzz.replay import CLAIMS
 
+CPU_S = 5  # for one seed: not to be met by a busy machine, and soon enough for what never ends
+
 
 def _quoting(error: Any) -> tuple[Reason, ...]:
     return (Reason("data", str(error), "something else"),)
@@ -70,7 +72,7 @@ PLANTED = {
 def test_a_planted_weakness_is_found_and_can_be_replayed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     weakness = PLANTED[name]
     monkeypatch.setattr(weakness.module, weakness.name, weakness.instead)
-    found = failure(weakness.claim, range(600), cpu_s=1)
+    found = failure(weakness.claim, range(600), cpu_s=CPU_S)
     assert weakness.told in found, found
     name, seed = command(weakness.claim, found).split()[-2:]
-    assert failure(CLAIMS[name], [int(seed)], cpu_s=1)
+    assert failure(CLAIMS[name], [int(seed)], cpu_s=CPU_S)
