@@ -141,7 +141,9 @@ def test_what_stands_changes_when_the_rules_say_and_every_look_finds_something(w
         before = all_standing(register)
         if standing(register) != stood:
             stood = found[look.astimezone(WIB).isoformat()] = standing(register)
-    assert found == {wib(time).astimezone(WIB).isoformat(): stands for time, stands in timeline.items()}
+    assert found == {wib(time).astimezone(WIB).isoformat(): stands for time, stands in timeline.items()}, (
+        "not when the rules say"
+    )
 
 
 @pytest.mark.parametrize("what", HISTORIES)
@@ -152,7 +154,7 @@ def test_whenever_the_rules_are_asked_they_say_what_they_said_at_the_last_look(w
         look = min(register.next_due() or UNTIL, UNTIL)
         said = answers(register, at)
         for probe in (*(at + 6 * n * HOUR for n in range(1, (look - at) // (6 * HOUR))), look - SECOND):
-            assert answers(register, probe) == said, probe
+            assert answers(register, probe) == said, f"{probe}: not what was said at the last look"
         at = look
         judge(register, complete(), at)
 

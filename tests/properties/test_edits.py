@@ -156,10 +156,11 @@ def test_an_edit_that_changes_the_meaning_judges_again_and_says_what_changed(
     before = {alert.item: alert.id for alert in worked.alerts()}
     kinds = edited(worked, root, old, new)
     assert kinds == {"person"}
-    assert {change.item: change.change for change in judged_again(worked, kinds)} == expected
+    said = {change.item: change.change for change in judged_again(worked, kinds)}
+    assert said == expected, "not the changes of the edit"
     after = {alert.item: (alert.id, alert.state) for alert in worked.alerts()}
     assert {item: id for item, (id, _) in after.items() if item in before} == before, "an alert keeps its id"
-    ends = {item: said for item, said in expected.items() if said in ("withdrawn", "expired", "raised")}
+    ends = {item: change for item, change in expected.items() if change in ("withdrawn", "expired", "raised")}
     assert {item: state for item, (_, state) in after.items()} == STANDING | ends
     assert judged_again(worked, kinds) == [], "once"
 

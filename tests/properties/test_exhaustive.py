@@ -218,7 +218,9 @@ def test_all_orders_of_five_events_come_to_the_same(what: str) -> None:
     for order in permutations(history.events):
         for found in ends(history, list(order)):
             letters = [e.id for e, _ in order]
-            assert found.stands == (history.refused if found.refused else history.stands), letters
-            assert found.picture == pictures.setdefault(found.refused, found.picture), letters
+            assert found.stands == (history.refused if found.refused else history.stands), f"{letters}: not what stands"
+            assert found.picture == pictures.setdefault(found.refused, found.picture), (
+                f"{letters}: not the same register"
+            )
     expected = {False, True} if history.refused else {False}
     assert pictures.keys() == expected, "an officer's word was refused never, always, or without reason"

@@ -63,8 +63,8 @@ def test_four_events_of_a_type_leave_the_same_facts_in_all_orders(type: str) -> 
     once = folded(events)
     assert (once == EMPTY) is (type in LEAVE_NOTHING)
     for order in permutations(events):
-        assert folded([*order, order[0]]) == once
-        assert folded(order, once) == once
+        assert folded([*order, order[0]]) == once, "other facts in another order, or told twice"
+        assert folded(order, once) == once, "other facts when all is told again"
 
 
 @st.composite

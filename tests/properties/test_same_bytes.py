@@ -42,7 +42,7 @@ def test_lines_of_one_instant_in_another_order_leave_the_same_standing(tmp_path:
         mixed = shuffled(lines, seed)
         assert mixed != lines
         one, other = (CliRunner().invoke(app, replaying(tmp_path, order, "--standing")) for order in (lines, mixed))
-        assert sorted(one.stdout.splitlines()) == sorted(other.stdout.splitlines())
+        assert sorted(one.stdout.splitlines()) == sorted(other.stdout.splitlines()), "another order, other alerts"
         assert one.stdout.count("\n") > COPIES / 2
 
 
