@@ -1,4 +1,4 @@
-"""How long proofs run: the short form in `make test`, the long one in `make soak MINUTES=…`."""
+"""How long proofs run: the short form in `make test`, the long one in `make soak MINUTES=…`; and how one is played again."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 SOAK_S = 60 * float(os.environ.get("LAPOR_SOAK_MINUTES", "0"))  # for each proof; 0: the short form
 
@@ -21,3 +22,17 @@ def rounds(short: int) -> Iterator[int]:
         yield number
         if time.monotonic() - begun > SOAK_S:
             return
+
+
+@contextmanager
+def again(command: str) -> Iterator[None]:
+    """What fails in here says the one command that plays it again."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"again: {command}")
+        raise
+
+
+def again_by(module: str, call: str) -> AbstractContextManager[None]:
+    return again(f".venv/bin/python -c 'from {module} import *; {call}'")

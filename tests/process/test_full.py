@@ -24,8 +24,7 @@ import pytest
 
 from tests.e2e.agency import BATCH, overstay
 from tests.e2e.service import Service, until
-from tests.lengths import rounds
-from tests.process.again import again_by
+from tests.lengths import again_by, rounds
 from tests.process.books import check, heals, owed_is_what_carriers_have, repeated_only_what_was_in_doubt
 from tests.process.installation import Installation, installed
 from tests.process.publisher import publishing

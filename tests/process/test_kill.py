@@ -11,8 +11,7 @@ import threading
 from pathlib import Path
 from random import Random
 
-from tests.lengths import rounds
-from tests.process.again import again_by
+from tests.lengths import again_by, rounds
 from tests.process.books import check, heals
 from tests.process.carriers import HAND_OFF_POINTS
 from tests.process.installation import Installation, installed

@@ -24,8 +24,7 @@ from typer.testing import CliRunner
 from alerts.channels import Outcome, Sent
 from alerts.cli import app
 from alerts.runtime.settle import Decided
-from tests.lengths import rounds
-from tests.process.again import again_by
+from tests.lengths import again_by, rounds
 from tests.process.power import Disk, in_use
 from tests.runtime.office import NOW, Office, decisions, extension, permit, rules_folder, statuses
 from tests.runtime.test_dispatcher import all_that_is_due, dispatcher

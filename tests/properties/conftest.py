@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
-from tests.lengths import SOAK_S, rounds
+from tests.lengths import SOAK_S, again, rounds
+from tests.properties import marks
 
 _slow = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
 settings.register_profile(
@@ -24,16 +25,16 @@ settings.load_profile("long" if SOAK_S else "short")
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """In a soak a law is tried round after round. Hypothesis keeps a failing world, and begins with it the next time."""
     law = pyfuncitem.obj
-    if not (SOAK_S and is_hypothesis_test(law)):
+    if not is_hypothesis_test(law):
         return (yield)
 
-    def again(**given: Any) -> None:
+    def round_after_round(**given: Any) -> None:
         for _ in rounds(1):
             law(**given)
 
-    pyfuncitem.obj = again
-    try:
-        return (yield)
-    except Exception as error:
-        error.add_note(f"again: LAPOR_SOAK_MINUTES=0.1 .venv/bin/python -m pytest '{pyfuncitem.nodeid}'")
-        raise
+    pyfuncitem.obj = round_after_round
+    marks.met.clear()
+    with again(f"LAPOR_SOAK_MINUTES={0.1 if SOAK_S else 0} .venv/bin/python -m pytest '{pyfuncitem.nodeid}'"):
+        result = yield
+        marks.assert_often_met()
+    return result

@@ -14,6 +14,7 @@ from alerts.core.identity import Claim, Decision, partition
 from alerts.core.memory import MemoryRegister
 from alerts.core.register.facts import PersonFacts
 from alerts.core.register.fold import apply
+from tests.properties.marks import mark
 from tests.properties.pictures import arrive, judge, picture
 from tests.properties.worlds import AS_HEARD, COMPLETE, DAY, END, WORK, Batch, closing, decoded, heartbeats, worlds
 
@@ -65,9 +66,11 @@ def test_so_they_do_when_officers_close_alerts_and_take_that_back(
     """Of alerts that stand before anything else comes: what is closed before it is raised is refused, and has to be."""
     world, order = case
     known, rest = world[: len(world) // 2], world[len(world) // 2 :]
-    said = [*closings(known, picks, mistaken), *(confusions(known) if confused else []), *rest]
+    words = closings(known, picks, mistaken)
+    said = [*words, *(confusions(known) if confused else []), *rest]
     batches = [[said[place % len(said)] for place in batch] for batch in order]
     assert closed(known, [*batches, said]) == closed(known, [said])
+    mark(words)
 
 
 def closings(known: Batch, picks: list[int], mistaken: bool) -> Batch:
@@ -107,7 +110,7 @@ def test_the_persons_of_the_register_are_those_that_the_set_of_events_makes(case
         for key, entry in picture(arrive(in_batches(case), COMPLETE)).items()
         if key.startswith("person:")
     }
-    assert found == persons_of(case[0])
+    assert found == persons_of(case[0]), "other persons than the events make"
 
 
 def persons_of(world: Batch) -> dict[frozenset[str], PersonFacts]:

@@ -17,6 +17,7 @@ from alerts.core.memory import MemoryRegister
 from alerts.core.ports import AlertRef
 from alerts.core.replay import replay
 from alerts.core.turn import Settled, turn
+from tests.properties.marks import mark
 from tests.properties.pictures import context_of, linked_to, verdicts
 from tests.properties.worlds import (
     AS_HEARD,
@@ -26,14 +27,20 @@ from tests.properties.worlds import (
     END,
     FIRST_DAY,
     HOUR,
+    LATE_DAYS,
+    PERMITS_ONLY,
     RULES,
+    STAYS,
     Batch,
+    build,
     closing,
     heartbeats,
     worlds,
 )
 
 SECOND = HOUR / 3600
+X1 = {"issuing_state": "UTO", "passport_no": "X1"}
+ALL_TOLD = start_of_day(FIRST_DAY) + (DAYS + LATE_DAYS + 1) * DAY  # of what happens in a world
 instants = st.integers(0, (DAYS + 60) * 24).map(lambda hours: start_of_day(FIRST_DAY) + hours * HOUR)
 
 
@@ -52,9 +59,9 @@ def with_closings(world: Batch, picks: list[tuple[int, int]]) -> Batch:
 closings = st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30 * 24)), max_size=2)
 
 
-def replayed(world: Batch, settled: Settled) -> tuple[list[Change], MemoryRegister]:
+def replayed(world: Batch, settled: Settled, until: datetime = END) -> tuple[list[Change], MemoryRegister]:
     register = MemoryRegister()
-    return list(replay([event for event, _ in world], settled, END, register)), register
+    return list(replay([event for event, _ in world], settled, until, register)), register
 
 
 # next_change ------------------------------------------------------------------------------------------------------------
@@ -168,9 +175,18 @@ def test_changes_come_in_the_order_of_time_and_never_say_nothing(world: Batch, c
         last[change.alert] = last[change.continues] if change.continues else change
 
 
+PLACED = {"nib": "E1", "post_code": "1", "area": "15.06", "start": "2026-01-01", "end": "2026-12-31"}
+NAMED_LATE = build(  # a worker who is accused before the passport is told
+    [
+        ("worker.placed.v1", "disnaker/c", PLACED | {"person": {"niora": "N1"}}, 0, 0, 0),
+        ("worker.placed.v1", "disnaker/c", PLACED | {"person": {"niora": "N1"} | X1}, 30 * 24, 0, 0),
+    ]
+)
+
+
 @given(worlds())
 def test_a_renamed_alert_ends_and_begins_in_one_breath(world: Batch) -> None:
-    changes, _ = replayed(with_closings(world, []), COMPLETE)
+    changes, _ = replayed(with_closings([*world, *NAMED_LATE], []), COMPLETE)
     renamed = [c for c in changes if c.reason == "renamed"]
     for gone, come in pairs(renamed):
         assert (gone.change, come.change) == ("withdrawn", "raised")
@@ -181,6 +197,7 @@ def test_a_renamed_alert_ends_and_begins_in_one_breath(world: Batch) -> None:
             gone.subject_id,
             gone.time,
         )
+    mark(renamed)
 
 
 def pairs(changes: list[Change]) -> Iterator[tuple[Change, Change]]:
@@ -191,21 +208,23 @@ def pairs(changes: list[Change]) -> Iterator[tuple[Change, Change]]:
 # Sources that are not complete ------------------------------------------------------------------------------------------
 
 
-@given(worlds())
+@given(worlds(12, [STAYS, PERMITS_ONLY]))
 def test_what_a_silent_source_held_back_stands_as_soon_as_it_is_complete(world: Batch) -> None:
-    _, late = replayed([*with_closings(world, []), *heartbeats()], AS_HEARD)
-    _, told = replayed(with_closings(world, []), COMPLETE)
+    """As soon as all is told, when much of it still stands that would have expired by the end."""
+    changes, late = replayed([*with_closings(world, []), *heartbeats(ALL_TOLD)], AS_HEARD, ALL_TOLD)
+    _, told = replayed(with_closings(world, []), COMPLETE, ALL_TOLD)
     kept = {rule.id for rule in RULES.rules if rule.about == "person"}
 
     def persons(register: MemoryRegister) -> set[tuple[str, int]]:
         return {(a.alert, a.step) for s in register.stored.values() for a in s.subject.standing if a.rule in kept}
 
     assert persons(late) == persons(told)
+    mark([c for c in changes if c.rule in kept and c.time == ALL_TOLD and c.change in ("raised", "stepped")])
 
 
-@given(worlds())
+@given(worlds(12, [STAYS, PERMITS_ONLY]))
 def test_nothing_is_raised_or_climbs_beyond_what_its_sources_have_told(world: Batch) -> None:
-    register = MemoryRegister()
+    register, waited = MemoryRegister(), set()
     for event in with_closings(world, []):
         before = {a.alert: a for s in register.stored.values() for a in s.subject.standing}
         effects = turn(register, [event], AS_HEARD, event[0].received, due=sys.maxsize)
@@ -218,3 +237,5 @@ def test_nothing_is_raised_or_climbs_beyond_what_its_sources_have_told(world: Ba
                 old = before.get(alert.alert)
                 if rule.due and not (old and old.step >= alert.step):
                     assert all(complete.get(kind, END) >= rung for kind in rule.needs), alert
+                    waited.update(rule.needs)
+    mark(waited)

@@ -259,6 +259,7 @@ def _named(*starts: str) -> tuple[str, ...]:
 STAYS = _named("arrival", "departure", "stay_permit.issued", "stay_permit", "feed")
 WORK = _named("worker.placed", "work_permit.approved", "work", "location")
 WHO = _named("identity", "stay_permit.issued", "location", "workplace.inspected", "visit")
+PERMITS_ONLY = _named("stay_permit.issued")  # what a rule with `needs` is about
 PLACES = _named("arrival", "residence", "lodging", "worker.placed", "community", "institution", "workplace.registered")
 FIELDS = (tuple(_TYPES), STAYS, WORK, WHO, PLACES)
 
