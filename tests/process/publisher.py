@@ -17,8 +17,8 @@ from tests.e2e.agency import BATCH, Event, extension, overstay
 from tests.e2e.service import Service
 
 AREAS = ("15.06", "15.71", "15.01")
-PACE_S = 0.05  # between batches, and before one is repeated
-PATIENCE_S = 60  # with a service that is killed again and again
+LOOK_S = 0.02  # before one is repeated
+PATIENCE_S = 60  # with each life of the service
 
 
 class Publisher:
@@ -50,16 +50,17 @@ class Publisher:
             self._publish([*map(overstay, persons, areas), *map(extension, late)])
             self._published += persons
             self.explained.update(late)
-            self._stopped.wait(PACE_S)
 
     def _publish(self, batch: list[Event]) -> None:
         """A batch is kept whole or not at all, and one that was refused was not kept."""
-        silences, end = 0, time.monotonic() + PATIENCE_S
+        silences, life, end = 0, self._service.process, time.monotonic() + PATIENCE_S
         while (status := self._post(batch)) is None or status == "refused":
             silences += status is None
             self.refused += status == "refused"
+            if self._service.process is not life:
+                life, end = self._service.process, time.monotonic() + PATIENCE_S
             assert time.monotonic() < end, "no answer for so long"
-            threading.Event().wait(PACE_S)
+            time.sleep(LOOK_S)  # polling another process, not waiting for a time
         assert status == "accepted" or silences, "what was never sent, or only refused, is no duplicate"
         self.answered.update(event["id"] for event in batch)
 
@@ -77,9 +78,9 @@ class Publisher:
 
 
 @contextmanager
-def publishing(service: Service, rng: Random) -> Iterator[Publisher]:
+def publishing(service: Service, seed: int) -> Iterator[Publisher]:
     """While the block runs; afterwards everything that was begun has an answer. What failed in the publisher fails here."""
-    publisher = Publisher(service, rng)
+    publisher = Publisher(service, Random(seed))
     with ThreadPoolExecutor(1) as pool:
         running = pool.submit(publisher.run)
         try:

@@ -14,7 +14,6 @@ import os
 import resource
 import subprocess
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -95,21 +94,24 @@ def test_a_full_disk_loses_and_doubles_nothing_and_the_service_goes_on_by_itself
 def full_now_and_then(full: Full, seed: int) -> None:
     rng = Random(seed)
     with tempfile.TemporaryDirectory() as folder, on_a_disk(full, Path(folder) / "here") as here:
-        with publishing(here.service, rng) as publisher:
+        with publishing(here.service, seed) as publisher:
             for _ in range(2):
-                threading.Event().wait(rng.random())  # the moment is drawn
-                refused = publisher.refused
+                goes_on(here, lambda: len(publisher.answered), rng.randint(1, 50), "intake answers")
                 with full(here):
-                    until(lambda n=refused: publisher.refused > n, "intake refuses", log=here.service.log)
-                    threading.Event().wait(rng.random())
-                answered = len(publisher.answered)
-                until(lambda n=answered: len(publisher.answered) > n, "intake goes on", log=here.service.log)
+                    goes_on(here, lambda: publisher.refused, rng.randint(1, 30), "intake refuses")
+            goes_on(here, lambda: len(publisher.answered), 1, "intake goes on")
         heals(here.service)
         check(here.service, here.carriers, publisher, {})
         assert here.carriers.life == 1, "without a restart"
         print(
             f"seed {seed}: {publisher.refused} refusals, {len(publisher.answered)} events, {len(here.carriers.taken)} deliveries"
         )
+
+
+def goes_on(here: Installation, times: Callable[[], int], more: int, what: str) -> None:
+    """Until it has happened so many more times."""
+    enough = times() + more
+    until(lambda: times() >= enough, what, log=here.service.log)
 
 
 @pytest.mark.parametrize("full", WAYS)

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from random import Random
 
 from tests.e2e.service import until
 from tests.process.books import check, heals
@@ -18,7 +17,7 @@ def test_a_carrier_that_answers_soon_after_sigterm_is_heard(tmp_path: Path) -> N
     with installed(tmp_path / "here") as here:
         here.carriers.answering.clear()
         here.start()
-        with publishing(here.service, Random(1)) as publisher:
+        with publishing(here.service, 1) as publisher:
             until(here.carriers.asked.is_set, "a mail waits for its answer", log=here.service.log)
             here.carriers.signal(signal.SIGTERM)
             until(here.service.is_closed, "the service takes no more events", log=here.service.log)
@@ -34,7 +33,7 @@ def test_sigterm_inside_a_hand_off_that_is_not_answered_repeats_that_and_loses_n
     with installed(tmp_path / "here") as here:
         here.carriers.answering.clear()
         here.start()
-        with publishing(here.service, Random(1)) as publisher:
+        with publishing(here.service, 1) as publisher:
             until(here.carriers.asked.is_set, "a mail waits for its answer", log=here.service.log)
             here.carriers.signal(signal.SIGTERM)
             here.ended(by=signal.SIGTERM)
