@@ -2,98 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import pytest
 
-from alerts.core.engine import alert_id
 from alerts.core.memory import MemoryRegister
 from alerts.core.ports import Effects
-from alerts.core.register.subject import AnySubject
 from alerts.core.replay import replay
-from alerts.core.turn import Settled, turn
-from tests.properties.worlds import AS_HEARD, COMPLETE, END, Batch, decoded, heartbeats
-
-NOW = datetime(2026, 3, 1, tzinfo=UTC)
-DAY = timedelta(days=1)
-
-
-def event(id: str, kind: str, day: str = "2026-01-01", /, *, source: str = "imigrasi/a", **data: Any) -> Batch:
-    """A batch of one event that was received when it happened."""
-    raw: dict[str, Any] = {"specversion": "1.0", "id": id, "source": source, "type": f"{kind}.v1"}
-    at = f"{day}T00:00:00+07:00"
-    raw |= {"time": at, "receivedtime": data.pop("received", at)}
-    if "supersedes" in data:
-        raw["supersedes"] = data.pop("supersedes")
-    return [decoded(raw | {"data": data})]
-
-
-def passport(number: str, **more: str) -> dict[str, str]:
-    return {"issuing_state": "UTO", "passport_no": number} | more
-
-
-def permit(id: str, person: dict[str, str], number: str = "P1", until: str = "2026-01-20", **more: Any) -> Batch:
-    data = {"permit_no": number, "kind": "ITAS", "valid_from": "2026-01-01", "valid_until": until, "area": "15.06"}
-    return event(id, "stay_permit.issued", person=person, **(data | more))
-
-
-def placed(id: str, person: dict[str, str], nib: str = "E1") -> Batch:
-    data = {"nib": nib, "post_code": "1", "area": "15.06", "start": "2026-01-05", "end": "2026-12-31"}
-    return event(id, "worker.placed", person=person, source="disnaker/a", **data)
-
-
-def approved(id: str, nib: str = "E1", **more: Any) -> Batch:
-    data = {"rptka_no": "R1", "nib": nib, "posts": [{"code": "1", "count": 1}], "locations": ["15.06"]}
-    return event(id, "work_permit.approved", source="kemnaker/a", valid_from="2026-01-01", valid_until="2026-12-31",
-                 **(data | more))  # fmt: skip
-
-
-def inspected(id: str, *persons: dict[str, str]) -> Batch:
-    workers = [{"person": person} for person in persons]
-    return event(id, "workplace.inspected", source="disnaker/a", nib="E1", area="15.06", inspected_on="2026-01-05",
-                 workers=workers)  # fmt: skip
-
-
-def decided(id: str, decision: str, *subjects: str, day: str = "2026-01-01") -> Batch:
-    return event(id, f"identity.{decision}", day, source="kesbangpol/a", subjects=list(subjects), reason="uji")
-
-
-def run(*batches: Batch, settled: Settled = COMPLETE, now: datetime = NOW) -> MemoryRegister:
-    register = MemoryRegister()
-    for batch in batches:
-        take(register, batch, settled, now)
-    return register
-
-
-def take(register: MemoryRegister, batch: Batch, settled: Settled = COMPLETE, now: datetime = NOW) -> Effects:
-    effects = turn(register, batch, settled, now)
-    register.apply(effects)
-    return effects
-
-
-def who(register: MemoryRegister, identifier: str) -> AnySubject:
-    """The subject that an identifier finds."""
-    return register.subjects(register.find([identifier]).values())[register.find([identifier])[identifier]]
-
-
-def standing(register: MemoryRegister) -> set[tuple[str, str, str]]:
-    """Key, rule and item of every alert that stands for anybody but a feed, less the shadow rule's."""
-    return {
-        (saved.subject.key, alert.rule, alert.item)
-        for saved in register.stored.values()
-        for alert in saved.subject.standing
-        if saved.subject.kind != "feed" and not alert.shadow
-    }
-
-
-def names(register: MemoryRegister) -> set[str]:
-    return {saved.subject.key for saved in register.stored.values() if saved.subject.kind != "feed"}
-
-
-X1, X2 = passport("X1"), passport("X2")
-EXPIRED = ("person:UTO:X1", "stay_expired", "P1")
-
+from alerts.core.turn import turn
+from tests.core.turns import (
+    EXPIRED,
+    NOW,
+    X1,
+    X2,
+    approved,
+    decided,
+    event,
+    inspected,
+    names,
+    passport,
+    permit,
+    placed,
+    run,
+    standing,
+    take,
+    who,
+)
+from tests.properties.worlds import AS_HEARD, COMPLETE, END, Batch, heartbeats
 
 # Receipts ---------------------------------------------------------------------------------------------------------------
 
@@ -309,54 +244,6 @@ def test_an_approval_that_is_taken_back_accuses_again() -> None:
     assert [(c.change, c.rule, c.item) for c in effects.changes if c.rule == "without_rptka"] == [
         ("raised", "without_rptka", "E1")
     ]
-
-
-# Officers ---------------------------------------------------------------------------------------------------------------
-
-ALERT = alert_id("stay_expired", "person:UTO:X1", "P1", 0)
-
-
-def said_by_officer(id: str, what: str, alert: str = ALERT, **data: str) -> Batch:
-    return event(id, f"alert.{what}", "2026-02-01", source="kesbangpol/petugas", alert=alert, **data)
-
-
-def test_closing_an_alert_ends_it_for_good() -> None:
-    register = run(permit("a", X1))
-    effects = take(register, said_by_officer("c", "closed", outcome="false_alarm"))
-    assert [(c.change, c.alert) for c in effects.changes] == [("closed", ALERT)]
-    assert [(o.what, o.outcome) for o in effects.officers] == [("closed", "false_alarm")]
-    assert take(register, permit("d", X1, "P1", "2026-01-20")).changes == ()
-
-
-def test_an_alert_is_remembered_by_the_key_it_was_raised_under() -> None:
-    register = run(permit("a", {"niora": "N1"}))
-    alert = alert_id("stay_expired", "person:NIORA:N1", "P1", 0)
-    take(register, permit("b", passport("X1", niora="N1")))
-    assert EXPIRED in standing(register), "they have another name now"
-    assert register.alerts([alert])[alert].subject == "person:NIORA:N1"
-
-
-def test_a_closing_goes_with_the_person_when_persons_are_merged() -> None:
-    register = run(permit("a", X1), said_by_officer("c", "closed", outcome="confirmed"), permit("b", X2, "P2"))
-    take(register, decided("m", "merged", "person:UTO:X1", "person:UTO:X2"))
-    assert EXPIRED not in standing(register)
-
-
-def test_a_closing_goes_back_with_the_person_when_a_merge_was_a_mistake() -> None:
-    other = alert_id("stay_expired", "person:UTO:X2", "P2", 0)
-    register = run(permit("a", X1), permit("b", X2, "P2"))
-    take(register, said_by_officer("c", "closed", other, outcome="false_alarm"))
-    take(register, decided("m", "merged", "person:UTO:X1", "person:UTO:X2"))
-    effects = take(register, decided("s", "split", "person:UTO:X1", "person:UTO:X2", day="2026-01-02"))
-    assert other not in {change.alert for change in effects.changes}
-    assert standing(register) == {EXPIRED}
-
-
-def test_what_officers_say_of_alerts_that_never_were_is_handed_back_without_a_receipt() -> None:
-    effects = take(run(permit("a", X1)), said_by_officer("c", "acknowledged", "no-such-alert"))
-    assert [event.id for event, _ in effects.unknown_alerts] == ["c"]
-    assert effects.kept == ()
-    assert effects.receipts == {}
 
 
 # Time and sources -------------------------------------------------------------------------------------------------------
