@@ -95,11 +95,11 @@ class Faults:
     def mark(self, kind: str) -> None:
         self._world.mark(f"fault: {kind}")
 
-    def crash_point(self) -> str | None:
-        """Where the next work on the store is to be cut off, if at all."""
-        drawn = [
-            kind
-            for kind in (*CRASHES, REFUSED)
-            if self.on and kind in self.mix and self._world.chance.random() < RATES[kind]
-        ]
-        return drawn[0] if drawn else None
+    def crash_point(self) -> tuple[str | None, int]:
+        """Where the next work on the store is to be cut off, if at all, and after how many commits.
+
+        Drawn for the instant: more work at it, such as a restart that judges all anew, meets the same and shifts no other draw.
+        """
+        chance = Random(f"{self._world.seed} {self._world.now}")
+        drawn = [kind for kind in (*CRASHES, REFUSED) if chance.random() < RATES[kind] and self.on and kind in self.mix]
+        return (drawn[0] if drawn else None), chance.randrange(2)

@@ -208,7 +208,7 @@ class Station:
                 pass
 
     def _pull_later(self) -> None:
-        self._plug.pull_at(self._faults.crash_point(), self._world.chance.randrange(2))
+        self._plug.pull_at(*self._faults.crash_point())
 
     # Files --------------------------------------------------------------------------------------------------------------
 
