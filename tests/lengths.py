@@ -12,7 +12,8 @@ SOAK_S = 60 * float(os.environ.get("LAPOR_SOAK_MINUTES", "0"))  # for each proof
 
 
 def rounds(short: int) -> Iterator[int]:
-    """The numbers of `short` rounds; in a soak, numbers that no run before has drawn, until its minutes are over."""
+    """The numbers of `short` rounds; in a soak, numbers that no run before has drawn, until its minutes are over; never fewer than
+    `short`, on which what must occur is counted."""
     if not SOAK_S:
         yield from range(short)
         return
@@ -20,7 +21,7 @@ def rounds(short: int) -> Iterator[int]:
     first = time.time_ns() // 1_000_000
     for number in itertools.count(first):
         yield number
-        if time.monotonic() - begun > SOAK_S:
+        if number - first >= short - 1 and time.monotonic() - begun > SOAK_S:
             return
 
 
