@@ -100,7 +100,7 @@ def _shared(results: dict[str, Any]) -> str:
     return (
         f"## The shared workload: 500,000 events, 50,000 persons, committed {shared.BATCH:,} at a time\n\n"
         + _table(("engine", "µs per event", "alerts raised (+) and withdrawn (-)"), told)
-        + f"\n{', '.join(f'{short} is `{rule}`' for short, rule in RULE_OF.items())}. Every deadline is raised at its instant;"
+        + f"\n{', '.join(f'{short} is `{rule}`' for short, rule in RULE_OF.items())}. Each deadline is raised at its instant;"
         + "\nwhat is received between two deadlines is judged together, so a few changes on the way cancel out before they are said."
         + f"\nPeak memory of ours: {found['rss_mb']} MB.\n"
     )
