@@ -101,7 +101,7 @@ def _shared(results: dict[str, Any]) -> str:
         f"## The shared workload: 500,000 events, 50,000 persons, committed {shared.BATCH:,} at a time\n\n"
         + _table(("engine", "µs per event", "alerts raised (+) and withdrawn (-)"), told)
         + f"\n{', '.join(f'{short} is `{rule}`' for short, rule in RULE_OF.items())}. Each deadline is raised at its instant;"
-        + "\nwhat is received between two deadlines is judged together, so a few changes on the way cancel out before they are said."
+        + "\nwhat is received between two deadlines is judged together, so a few changes on the way cancel out unsaid."
         + f"\nPeak memory of ours: {found['rss_mb']} MB.\n"
     )
 
