@@ -78,7 +78,9 @@ class MemoryRegister:
         return self._due[0][0] if self._due else None
 
     def apply(self, effects: Effects) -> None:
-        """All effects of one turn."""
+        """All effects of one turn. Raises the error of a subject that could not be judged: here nobody waits for the others."""
+        for failed in effects.unjudged:
+            raise failed.error
         for kept in effects.kept:
             ref = (kept.event.source, kept.event.id)
             self._numbers[ref] = kept.number

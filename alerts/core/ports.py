@@ -96,6 +96,13 @@ class Officers(msgspec.Struct, frozen=True):
     note: str | None
 
 
+class Unjudged(msgspec.Struct, frozen=True):
+    """A subject whose judging failed, a defect of ours: it stays as it was, and is tried again."""
+
+    subject_id: int
+    error: Exception
+
+
 class Effects(msgspec.Struct, frozen=True, kw_only=True):
     """All that one turn does; applied whole or not at all."""
 
@@ -110,6 +117,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True):
     officers: tuple[Officers, ...] = ()
     more_due: bool = False  # time has come for more subjects than one turn judges
     judged_at: datetime | None = None  # up to when everything has been judged
+    unjudged: tuple[Unjudged, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -10,19 +10,19 @@ so a turn happened wholly or not at all, and replay, rule tests, embedded and di
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
 from alerts.core.calendar import Calendar
-from alerts.core.engine import Change, Context, step, withdraw_all
+from alerts.core.engine import Change, Context, Judged, step, withdraw_all
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import identifier_of_key
 from alerts.core.events.mentions import mentions
 from alerts.core.feeds import FeedList, FeedState, Watermarks, heard
 from alerts.core.people import Desk, pass_by, regroup, take_back, take_in
-from alerts.core.ports import AlertRef, Effects, Kept, Officers, Ref, Register, Saved
+from alerts.core.ports import AlertRef, Effects, Kept, Officers, Ref, Register, Saved, Unjudged
 from alerts.core.register.facts import EMPTY, EmployerFacts
 from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject, Handled
@@ -31,6 +31,7 @@ from alerts.core.rules import RuleSet
 
 # Subjects judged because of time in one turn; the rest come in the next, so that a turn stays short.
 DUE_PER_TURN = 1000
+TRIED_AGAIN = timedelta(hours=1)  # after a defect of ours in judging a subject
 
 
 class Settled(msgspec.Struct, frozen=True):
@@ -63,8 +64,9 @@ def turn(
     context = Context(
         settled.rules, settled.units, settled.calendar, settled.feeds, states, complete, register.last_turn()
     )
+    named = frozenset(desk.touched)
     more_due = _wake(desk, complete, now, due)
-    saved, removed, changes = _judge(desk, context, now)
+    saved, removed, changes, unjudged = _judge(desk, context, now, named)
     return Effects(
         kept=tuple(fresh),
         receipts=receipts,
@@ -77,6 +79,7 @@ def turn(
         officers=officers,
         more_due=more_due,
         judged_at=context.last_turn if more_due else now,
+        unjudged=unjudged,
     )
 
 
@@ -202,9 +205,11 @@ def _wake(desk: Desk, complete: Mapping[str, datetime], now: datetime, due: int)
 
 
 def _judge(
-    desk: Desk, context: Context, now: datetime
-) -> tuple[tuple[Saved, ...], tuple[int, ...], tuple[Change, ...]]:
-    saved, removed, changes = [], list(desk.removed), list[Change]()
+    desk: Desk, context: Context, now: datetime, named: Collection[int]
+) -> tuple[tuple[Saved, ...], tuple[int, ...], tuple[Change, ...], tuple[Unjudged, ...]]:
+    """Judge what is touched. Where that fails, a defect of ours: the events of `named` subjects are refused with the error, a
+    subject that was woken by time or by a link stays as it is and is tried again, so that all others go on."""
+    saved, removed, changes, unjudged = [], list(desk.removed), list[Change](), list[Unjudged]()
     for id in desk.touched:
         subject = desk.subjects[id]
         if _nobody(subject):
@@ -217,10 +222,16 @@ def _judge(
                 desk.point(identifier, None)
             continue
         keys = links(subject.facts) if subject.kind == "person" else frozenset[str]()
-        judged = step(subject, _linked(desk, keys), context, now)
+        try:
+            judged = step(subject, _linked(desk, keys), context, now)
+        except Exception as error:
+            if id in named:
+                raise
+            unjudged.append(Unjudged(id, error))
+            judged = Judged(subject, (), now + TRIED_AGAIN, ())
         changes += judged.changes
         saved.append(Saved(judged.subject, judged.next_change, keys, judged.waiting))
-    return tuple(saved), tuple(removed), tuple(changes)
+    return tuple(saved), tuple(removed), tuple(changes), tuple(unjudged)
 
 
 def _nobody(subject: AnySubject) -> bool:

@@ -105,6 +105,8 @@ def take(
         store.commit(effects, notices, quarantined, retried=retried)
     except (apsw.Error, OSError) as error:
         raise Unavailable(str(error)) from error
+    for failed in effects.unjudged:
+        log.error("judging subject %d failed; it is tried again", failed.subject_id, exc_info=failed.error)
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}
     answers = [_answer(read, effects, fresh) for _, read in group]
     return Taken(tuple(answers), effects.changes, tuple(notices), effects.more_due)
