@@ -141,9 +141,15 @@ def publish(
                             )
                 report(sum(counts.values()), len(lines))
     except Unreachable as error:
-        fail(NO_SERVICE, str(error))
-    err.print(", ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "no events")
+        fail(
+            NO_SERVICE, f"{error}\nanswered before that: {_counted(counts)}; to publish the same again repeats nothing"
+        )
+    err.print(_counted(counts))
     raise typer.Exit(WRONG if broken or counts.get("quarantined") else 0)
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{status} {count}" for status, count in sorted(counts.items())) or "no events"
 
 
 def _split(lines: Iterable[tuple[str, bytes]]) -> tuple[list[tuple[str, bytes]], list[str]]:

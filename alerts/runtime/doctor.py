@@ -103,6 +103,13 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         text,
         "" if owed.balanced else "report this: notices were lost from the books",
     )
+    retried = (
+        "SELECT reason, count(*) FROM notices WHERE state = 'planned' AND attempts > 0 GROUP BY reason ORDER BY 2 DESC"
+    )
+    for reason, count in connection.execute(retried):
+        yield Finding(
+            "warning", f"{count} notices wait to be tried again: {reason}", "mend the carrier, or its settings"
+        )
     if owed.failed:
         yield Finding("warning", f"{owed.failed} notices failed", "see their reasons on the page /notices")
     ((open_events,),) = connection.execute("SELECT count(*) FROM quarantine WHERE state = 'open'")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 from tests.e2e.service import Service
 
@@ -49,3 +52,29 @@ def test_a_line_that_is_no_json_is_named_and_the_others_are_published(tmp_path: 
         assert "accepted 1" in told.stderr
     finally:
         service.kill()
+
+
+class _OneBatch(BaseHTTPRequestHandler):
+    """A service that ends after its first answer."""
+
+    def do_POST(self) -> None:
+        events = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = json.dumps({"answers": [{"status": "accepted", "receipt": "R-1"}] * len(events)}).encode()
+        self.send_response(200 if len(events) == 500 else 503)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_was_answered_before_the_service_ended_is_counted(tmp_path: Path) -> None:
+    file = tmp_path / "year.jsonl"
+    file.write_text("{}\n" * 501)
+    with HTTPServer(("127.0.0.1", 0), _OneBatch) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        told = Service(tmp_path / "s").run("publish", "--to", f"http://127.0.0.1:{server.server_port}", str(file))
+        server.shutdown()
+    assert told.returncode == 3
+    assert "503" in told.stderr
+    assert "answered before that: accepted 500" in told.stderr

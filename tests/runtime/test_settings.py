@@ -152,6 +152,12 @@ NOTICE = (
         ("UPDATE counters SET value = 0 WHERE name = 'duplicate'", 1, "wrong", "received 2 = accepted 1 + duplicate 0"),
         (NOTICE.format("failed", ""), 1, "wrong", "owed 1 = sent 0 + pending 0 + failed 1"),
         (NOTICE.format("failed", "550 no"), 0, "warning", "1 notices failed"),
+        (
+            f"{NOTICE.format('planned', '421 busy')}; UPDATE notices SET attempts = 1",
+            0,
+            "warning",
+            "1 notices wait to be tried again: 421 busy",
+        ),
         (NOTICE.format("cancelled", "uji"), 0, "ok", "owed 0 = sent 0 + pending 0 + failed 0"),
         (NOTICE.format("sending", ""), 0, "ok", "owed 1 = sent 0 + pending 1 + failed 0"),
         ("UPDATE subjects SET next_change = 0 WHERE kind = 'person'", 0, "warning", "1 subjects are due to be judged"),
