@@ -60,12 +60,12 @@ class Calendar(msgspec.Struct, frozen=True, dict=True):
         """The UTC instant `offset` away from a UTC instant, or from 00:00 WIB of a date.
 
         `wd` keeps the WIB time of day and counts strictly: 30wd before D is the 30th working day before D, D not
-        counted. Raises MissingYear when a working day falls in, or the count passes through, a year that is not
-        covered.
+        counted. 0wd is the first working day on or after, -0wd the last one on or before. Raises MissingYear when a
+        working day falls in, or the count passes through, a year that is not covered.
         """
         if offset.unit == "wd":
             day = civil_date(start) if isinstance(start, datetime) else start
-            moved = self._move(day, offset.amount)
+            moved = self._move(day, offset)
             return start + (moved - day) if isinstance(start, datetime) else start_of_day(moved)
         span = _SPANS[offset.unit] * offset.amount
         return (start if isinstance(start, datetime) else start_of_day(start)) + span
@@ -83,12 +83,14 @@ class Calendar(msgspec.Struct, frozen=True, dict=True):
             if (day := date.fromordinal(number)).weekday() < _SATURDAY and day not in self.holidays
         )
 
-    def _move(self, day: date, amount: int) -> date:
-        if amount > 0:
-            return self._pick(day, bisect_right(self._working_days, day) + amount - 1, 1)
-        if amount < 0:
-            return self._pick(day, bisect_left(self._working_days, day) + amount, -1)
-        return day
+    def _move(self, day: date, offset: Offset) -> date:
+        if offset.amount > 0:
+            return self._pick(day, bisect_right(self._working_days, day) + offset.amount - 1, 1)
+        if offset.amount < 0:
+            return self._pick(day, bisect_left(self._working_days, day) + offset.amount, -1)
+        if offset.back:
+            return self.last_working_day_on_or_before(day)
+        return self._pick(day, bisect_left(self._working_days, day), 1)
 
     def _pick(self, day: date, index: int, step: int) -> date:
         """The working day at `index`, if every year on the way there from `day` is covered."""

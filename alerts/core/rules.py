@@ -43,13 +43,17 @@ class Text(msgspec.Struct, frozen=True):
 
 
 class Offset(msgspec.Struct, frozen=True):
-    """A signed span: `h` hours, `d` calendar days, `wd` working days."""
+    """A signed span: `h` hours, `d` calendar days, `wd` working days.
+
+    0 working days round: `+ 0wd` to the first working day on or after, `- 0wd` (`back`) to the last one on or before.
+    """
 
     amount: int
     unit: str  # "h" | "d" | "wd"
+    back: bool = False  # the sign of 0wd
 
     def __str__(self) -> str:
-        return f"{self.amount}{self.unit}"
+        return f"{'-' if self.back else ''}{self.amount}{self.unit}"
 
 
 NOW_OFFSET = Offset(0, "d")

@@ -42,14 +42,16 @@ def parse_each(value: Any) -> tuple[Each, str]:
 
 
 def parse_due(value: Any) -> Due:
-    """`stay.valid_until + 1d` as a Due."""
+    """`stay.valid_until + 1d` as a Due; `- 0wd` is the last working day on or before."""
     found = re.fullmatch(rf"({_NAME})\.({_NAME})(?:\s*([+-])\s*{_SPAN})?", value) if isinstance(value, str) else None
     if not found:
         raise ValueError(
             f"“{value}” is not a deadline; write a date of the register and a span, e.g. stay.valid_until + 1d"
         )
-    amount = int(found[4] or 0) * (-1 if found[3] == "-" else 1)
-    return Due(Path(found[1], found[2]), Offset(amount, found[5]) if found[5] else NOW_OFFSET)
+    amount, unit = int(found[4] or 0), found[5]
+    back = found[3] == "-" and unit == "wd" and not amount
+    offset = Offset(-amount if found[3] == "-" else amount, unit, back) if unit else NOW_OFFSET
+    return Due(Path(found[1], found[2]), offset)
 
 
 def _day(value: Any) -> date:

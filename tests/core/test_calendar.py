@@ -53,7 +53,11 @@ def test_a_day_begins_in_the_utc_evening_before_and_is_a_utc_value():
         (date(2026, 3, 25), Offset(-1, "wd"), wib(2026, 3, 17)),
         (date(2026, 3, 20), Offset(-1, "wd"), wib(2026, 3, 17)),
         (date(2026, 3, 25), Offset(-5, "wd"), wib(2026, 3, 11)),
-        (date(2026, 3, 20), Offset(0, "wd"), wib(2026, 3, 20)),  # nothing to move, not even off a holiday
+        (date(2026, 3, 20), Offset(0, "wd"), wib(2026, 3, 25)),  # none: the first one on or after
+        (date(2026, 3, 20), Offset(0, "wd", back=True), wib(2026, 3, 17)),  # -0wd: the last one on or before
+        (date(2026, 3, 17), Offset(0, "wd"), wib(2026, 3, 17)),
+        (date(2026, 3, 17), Offset(0, "wd", back=True), wib(2026, 3, 17)),
+        (wib(2026, 3, 21, 9, 30), Offset(0, "wd"), wib(2026, 3, 25, 9, 30)),
         (date(2025, 12, 31), Offset(1, "wd"), wib(2026, 1, 2)),  # over New Year
         (wib(2026, 3, 17, 23, 30), Offset(1, "wd"), wib(2026, 3, 25, 23, 30)),  # keeps the WIB time of day
         (wib(2026, 3, 25, 0, 30), Offset(-1, "wd"), wib(2026, 3, 17, 0, 30)),  # though UTC is still the 24th
@@ -109,6 +113,12 @@ def test_the_last_working_day_fails_when_it_needs_an_unknown_year():
         EID.last_working_day_on_or_before(date(2027, 1, 1))
     with pytest.raises(MissingYear, match="2024"):
         Calendar(frozenset({date(2025, 1, 1)}), frozenset({2025})).last_working_day_on_or_before(date(2025, 1, 1))
+
+
+def test_a_working_day_to_round_to_that_lies_in_an_unknown_year_fails():
+    for back in (False, True):
+        with pytest.raises(MissingYear, match="2027"):
+            EID.add(date(2027, 5, 5), Offset(0, "wd", back=back))
 
 
 def test_calendar_days_need_no_list_of_holidays():

@@ -97,13 +97,26 @@ def test_a_rule_without_steps_has_one_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "amount", "unit"),
-    [("stay.valid_until", 0, "d"), ("stay.valid_until-30wd", -30, "wd"), ("stay.valid_from +  12h", 12, "h")],
+    ("written", "offset"),
+    [
+        ("stay.valid_until", Offset(0, "d")),
+        ("stay.valid_until-30wd", Offset(-30, "wd")),
+        ("stay.valid_from +  12h", Offset(12, "h")),
+        ("stay.valid_until - 0wd", Offset(0, "wd", back=True)),
+        ("stay.valid_until + 0wd", Offset(0, "wd")),
+        ("stay.valid_until - 0d", Offset(0, "d")),
+    ],
 )
-def test_a_deadline_is_a_date_of_the_register_and_a_span(tmp_path: Path, written: str, amount: int, unit: str) -> None:
+def test_a_deadline_is_a_date_of_the_register_and_a_span(tmp_path: Path, written: str, offset: Offset) -> None:
     (rule,) = rules(load(tmp_path, stay_expiring=OTHER.replace("stay.valid_until - 30d", written)))
     assert rule.due is not None
-    assert rule.due.offset == Offset(amount, unit)
+    assert rule.due.offset == offset
+
+
+def test_the_last_working_day_before_and_the_first_after_are_two_meanings(tmp_path: Path) -> None:
+    texts = [OTHER.replace("- 30d", span) for span in ("- 0wd", "+ 0wd")]
+    before, after = (rules(load(tmp_path, stay_expiring=text))[0].fingerprint for text in texts)
+    assert before != after
 
 
 def test_an_instant_serves_as_deadline_and_a_list_of_areas_as_area(tmp_path: Path) -> None:
@@ -210,6 +223,7 @@ def test_a_folder_that_is_missing_or_empty_or_misnamed_is_told(tmp_path: Path) -
         ("!stay.application_pending", "stay.application_pending", False),
         ("- 30d", "- 29d", False),
         ("- 30d", "- 30wd", False),
+        ("- 30d", "- 0wd", False),
         ("valid_until - 30d", "valid_from", False),
     ],
 )

@@ -44,7 +44,7 @@ def decoded(raw: Raw) -> Event:
 def judged(
     events: Iterable[Raw], instants: Collection[datetime], settled: Settled = SHIPPED
 ) -> tuple[list[dict[Key, Verdict]], list[Change]]:
-    """What the engine has standing at each instant, in order, and all that it said on the way."""
+    """What the engine has standing at each instant, in order, and all that it said on the way, of the oracle's rules."""
     register = MemoryRegister()
     left = sorted(map(decoded, events), key=lambda event: event.received)
     answers: list[dict[Key, Verdict]] = []
@@ -52,9 +52,9 @@ def judged(
     for instant in sorted(instants):
         now = [event for event in left if event.received <= instant]
         left = left[len(now) :]
-        changes += replay(now, settled, instant, register)
+        changes += (change for change in replay(now, settled, instant, register) if change.rule in RULES)
         rows = [(saved.subject.key, alert) for saved in register.stored.values() for alert in saved.subject.standing]
-        answers.append({(a.rule, subject, a.item): (a.severity.name, a.unit) for subject, a in rows})
+        answers.append({(a.rule, subject, a.item): (a.severity.name, a.unit) for subject, a in rows if a.rule in RULES})
     return answers, changes
 
 

@@ -15,7 +15,7 @@ from alerts.files.setup import Setup, load_setup
 from alerts.files.testfile import RuleTest, load_rule_tests
 
 ROOT = Path(__file__).parents[2]
-REMINDERS = {"stay_expiring", "rptka_extension_window", "foreign_org_permit_expiring"}
+REMINDERS = {"stay_expiring", "permit_last_filing_day", "rptka_extension_window", "foreign_org_permit_expiring"}
 ONLY_AS_HEARD = {"late"}  # these lives are lawful, but somebody who believes the sources complete cannot know it yet
 
 RULES = load_rules(ROOT / "rules", date(2026, 1, 1)).rules

@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Run:
     """Run the shipped rules on permits with a test file of our own beside stay_expired."""
     root = tmp_path / "rules"
     root.mkdir()
-    for name in ("stay_expired", "stay_expiring"):
+    for name in ("permit_last_filing_day", "stay_expired", "stay_expiring"):
         for kind in (f"{name}.yaml", f"{name}.test.yaml"):
             (root / kind).write_text((SHIPPED / "orang-asing" / kind).read_text(encoding="utf-8"), encoding="utf-8")
 
@@ -130,7 +130,7 @@ def test_a_rule_that_is_misspelt_or_has_nothing_to_do_with_it_is_told(run: Run) 
     outcome = run(f"- name: one\n  given:\n{PERMIT}  expect:\n    2026-03-02: [stay_expird]\n")
     assert [str(p) for p in outcome.problems] == [
         "rules/stay_expired.test.yaml:9:1 “stay_expird” is not judged in these tests; "
-        "write one of stay_expired, stay_expiring"
+        "write one of permit_last_filing_day, stay_expired, stay_expiring"
     ]
 
 

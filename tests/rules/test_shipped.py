@@ -32,6 +32,7 @@ IDS = {
     "foreign_org_permit_expiring": "lembaga-asing",
     "lodging_report_late": "orang-asing",
     "no_location_after_arrival": "orang-asing",
+    "permit_last_filing_day": "orang-asing",
     "rptka_extension_window": "tka",
     "sktt_missing": "orang-asing",
     "stay_expired": "orang-asing",
@@ -39,6 +40,8 @@ IDS = {
     "unregistered_workplace": "tka",
     "worker_without_rptka": "tka",
 }
+
+SHADOW: set[str] = set()  # judged and counted first: they need judgement before anybody is told
 
 
 def shipped() -> RuleSet:
@@ -49,7 +52,8 @@ def shipped() -> RuleSet:
 def test_all_rules_load_without_a_warning() -> None:
     assert LOADED.problems == LOADED.warnings == ()
     assert {rule.id: rule.file.split("/")[1] for rule in shipped().rules} == IDS
-    assert {rule.status for rule in shipped().rules} == {Status.active}
+    assert {rule.id for rule in shipped().rules if rule.status is not Status.active} == SHADOW
+    assert {rule.status for rule in shipped().rules} <= {Status.active, Status.shadow}
 
 
 def test_every_rule_passes_its_tests_and_every_clause_is_seen_to_hold_and_to_fail() -> None:
@@ -70,7 +74,7 @@ def mutants(rule: Rule) -> Iterator[tuple[str, Rule]]:
         return Offset(offset.amount + by, offset.unit)
 
     for by in (-1, 1):
-        if rule.due and rule.due.offset.amount:
+        if rule.due and (rule.due.offset.amount or rule.due.offset.unit == "wd"):
             due = msgspec.structs.replace(rule.due, offset=moved(rule.due.offset, by))
             yield f"due {due.offset}", msgspec.structs.replace(rule, due=due)
         if rule.keep:

@@ -41,7 +41,8 @@ NEWS = extension(1).replace(b'"data"', b'"receivedtime": "2026-03-05T02:30:00Z",
 def root(root: Path) -> Path:
     """Feeds are never silent here, and nothing warns before the last day."""
     edit(root, "feed_silent", "status: active", "status: retired")
-    edit(root, "stay_expiring", "status: active", "status: draft")
+    for rule in ("permit_last_filing_day", "stay_expiring"):
+        edit(root, rule, "status: active", "status: draft")
     return root
 
 

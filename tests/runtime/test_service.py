@@ -89,7 +89,7 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "the longest life": ("stay_expired", "keep: 180d", "keep: 90d", {"person"}),
     "what it needs": ("stay_expired", "needs: [imigrasi]\n", "", {"person"}),
     "what decides the unit": ("stay_expired", "area: person.area\n", "", {"person"}),
-    "what it inhibits": ("stay_expired", "inhibits: [stay_expiring]", "", {"person"}),
+    "what it inhibits": ("stay_expired", "inhibits: [permit_last_filing_day, stay_expiring]", "", {"person"}),
     "its status": ("stay_expired", "status: active", "status: shadow", {"person"}),
     "a rule about employers": ("rptka_extension_window", "status: active", "status: retired", {"employer"}),
     "a rule about institutions": ("foreign_org_permit_expiring", "status: active", "status: draft", {"institution"}),

@@ -107,7 +107,9 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Decided:
     shutil.copytree(ROOT / "rules", folder)
     text = (folder / "orang-asing" / "stay_expired.yaml").read_text()
     trial = text.replace("id: stay_expired", "id: trial").replace("status: active", "status: shadow")
-    trial = trial.replace("inhibits: [stay_expiring]", "").replace("Indikasi izin", "Percobaan izin")
+    trial = trial.replace("inhibits: [permit_last_filing_day, stay_expiring]", "").replace(
+        "Indikasi izin", "Percobaan izin"
+    )
     (folder / "orang-asing" / "trial.yaml").write_text(trial)
     tests = (folder / "orang-asing" / "stay_expired.test.yaml").read_text().replace("stay_expired", "trial")
     (folder / "orang-asing" / "trial.test.yaml").write_text(tests)
