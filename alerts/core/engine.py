@@ -35,7 +35,7 @@ from alerts.core.routing import Units
 from alerts.core.rules import Rule, RuleSet, Severity, Status
 from alerts.core.shown import area_of, as_text, read, shown_facts
 
-MEANING = 2  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
+MEANING = 3  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
 LATE_AFTER = timedelta(hours=1)  # an instant that was missed by more than this is told as late
 
 

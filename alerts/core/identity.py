@@ -54,6 +54,7 @@ class Group(msgspec.Struct, frozen=True):
 
     identifiers: frozenset[str]
     contradicts: frozenset[int]
+    doubtful: bool = False  # such a tie is for an officer still to decide
 
 
 def partition(claims: Iterable[Claim], decisions: Iterable[Decision] = ()) -> tuple[Group, ...]:
@@ -73,7 +74,8 @@ def partition(claims: Iterable[Claim], decisions: Iterable[Decision] = ()) -> tu
             apart.add(pair)
     claims = sorted(claims, key=lambda c: c.order)
     # Whoever an officer keeps apart is looked at together ever after, so that no event can tie them unseen.
-    contradictions = [(one, other) for one, other in (sorted(pair) for pair in apart)]
+    decided = [(one, other) for one, other in (sorted(pair) for pair in apart)]
+    contradictions: list[tuple[str, str]] = []
     for claim in claims:
         first = claim.identifiers[0]
         ties.add(first)
@@ -85,7 +87,7 @@ def partition(claims: Iterable[Claim], decisions: Iterable[Decision] = ()) -> tu
                 contradictions.append((first, other))
         if claim.birth_date:
             ties.born(first, claim.birth_date)
-    return _groups(ties, contradictions)
+    return _groups(ties, contradictions, decided)
 
 
 def births_agree(one: str | None, other: str | None) -> bool:
@@ -155,16 +157,22 @@ class _Ties:
             self.births[a] |= self.births.pop(b)
 
 
-def _groups(ties: _Ties, contradictions: list[tuple[str, str]]) -> tuple[Group, ...]:
+def _groups(ties: _Ties, contradictions: list[tuple[str, str]], decided: list[tuple[str, str]]) -> tuple[Group, ...]:
     roots = sorted(ties.members, key=lambda root: min(ties.members[root]))
     index = {root: number for number, root in enumerate(roots)}
     against: dict[int, set[int]] = {number: set() for number in index.values()}
-    for one, other in contradictions:
+    settled = {frozenset((index[ties.root(one)], index[ties.root(other)])) for one, other in decided}
+    doubtful = set[int]()
+    for one, other in (*contradictions, *decided):
         a, b = index[ties.root(one)], index[ties.root(other)]
         if a != b:
             against[a].add(b)
             against[b].add(a)
-    return tuple(Group(frozenset(ties.members[root]), frozenset(against[number])) for root, number in index.items())
+            doubtful |= {a, b} if frozenset((a, b)) not in settled else set()
+    return tuple(
+        Group(frozenset(ties.members[root]), frozenset(against[number]), number in doubtful)
+        for root, number in index.items()
+    )
 
 
 def _pairs(identifiers: tuple[str, ...]) -> Iterable[tuple[str, str]]:

@@ -187,6 +187,7 @@ def _with(subject: AnySubject, number: int, event: Event, mention: Mention, own:
         max(born, born_too, key=_precision) if born and born_too else born or born_too,
         subject.history if number in subject.history else (*subject.history, number),
         subject.contradicts,
+        subject.doubtful,
     )
 
 
@@ -322,7 +323,8 @@ def _seat(desk: Desk, person: AnySubject, group: Group, taken: list[int], named:
     torn = any(not births_agree(person.birth_date, birth) for birth in births)
     against = {taken[other] for other in group.contradicts} | ({person.id} if torn else set())
     key = person.key or person_key(min(group.identifiers, key=lambda i: (rank(i), i)))
-    desk.put(msgspec.structs.replace(person, key=key, contradicts=tuple(sorted(against))))
+    doubtful = group.doubtful or torn
+    desk.put(msgspec.structs.replace(person, key=key, contradicts=tuple(sorted(against)), doubtful=doubtful))
     for identifier in sorted(group.identifiers):
         if desk.found.get(identifier) != person.id:
             desk.point(identifier, person.id)

@@ -20,8 +20,7 @@ SHIPPED = Path(__file__).parents[2] / "rules"
 PAGE = (SHIPPED / "README.md").read_text(encoding="utf-8")
 
 # As the rules call them; else the type's own name.
-# As the rules call them; else the type's own name.
-NAMES = {"LodgingReport": "report", "InstitutionPermit": "permit", "ReportedArea": "place"}
+NAMES = {"LodgingReport": "report", "InstitutionPermit": "permit", "ReportedArea": "place", "DoubleNight": "night"}
 TYPES = {bool: "true/false", str: "text", int: "whole number", date: "date", datetime: "instant"}
 
 

@@ -42,7 +42,7 @@ def derive(
     facts: Any = subject.facts
     match subject.kind:
         case "person":
-            return person_view(facts, linked, now, EVERYTHING if wanted is None else wanted)
+            return person_view(facts, linked, now, EVERYTHING if wanted is None else wanted, subject.doubtful)
         case "employer":
             return employer_view(facts), None
         case "lodging":

@@ -39,7 +39,7 @@ def any_in_force(facts: EmployerFacts, on: date) -> bool:
 def covered(facts: EmployerFacts, area: str, on: date) -> bool:
     """Whether work in that area on that day is within an approval: its locations, or any place if it is cross-province."""
     return any(
-        approval.cross_province or any(_overlap(area, location) for location in approval.locations)
+        approval.cross_province or any(overlap(area, location) for location in approval.locations)
         for approval in _in_force(facts, on)
     )
 
@@ -52,7 +52,7 @@ def _in_force(facts: EmployerFacts, on: date) -> Iterator[Approved]:
             yield approval
 
 
-def _overlap(seen: str, approved: str) -> bool:
+def overlap(seen: str, approved: str) -> bool:
     """Same area, or one within the other: a sighting known only by its regency is not held against a district's approval."""
     return seen == approved or seen.startswith(approved + ".") or approved.startswith(seen + ".")
 

@@ -38,6 +38,7 @@ class Arrived(Fact, frozen=True, array_like=True):
     entry_date: date
     stay_until: date | None
     area: str | None
+    visa_index: str | None = None  # upper case, without spaces or hyphens
 
 
 class Departed(Fact, frozen=True, array_like=True):
@@ -52,6 +53,7 @@ class Permit(Fact, frozen=True, array_like=True):
     activity: str | None
     area: str | None
     locations: tuple[str, ...] = ()
+    received: datetime | None = None
 
 
 class Application(Fact, frozen=True, array_like=True):
@@ -71,11 +73,17 @@ class Residence(Fact, frozen=True, array_like=True):
     issued_on: date
     valid_until: date | None
     area: str
+    received: datetime | None = None
 
 
 class Lodged(Fact, frozen=True, array_like=True):
     area: str
     expected_out: date | None
+    lodging_id: str = ""
+
+
+class CheckedOut(Fact, frozen=True, array_like=True):
+    lodging_id: str
 
 
 class Seen(Fact, frozen=True, array_like=True):
@@ -83,6 +91,7 @@ class Seen(Fact, frozen=True, array_like=True):
     work: bool
     nib: str | None
     inspected: bool
+    verified: bool = False  # by an office that looks for itself
 
 
 class Placed(Fact, frozen=True, array_like=True):
@@ -97,6 +106,15 @@ class Left(Fact, frozen=True, array_like=True):
     left_on: date
 
 
+class Passport(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """From when until when Imigrasi saw a passport; whether a newer one names it as the one before."""
+
+    number: str  # with the issuing state
+    first: datetime | None
+    last: datetime | None
+    replaced: bool
+
+
 class PersonFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     arrivals: tuple[Arrived, ...] = ()
     departures: tuple[Departed, ...] = ()
@@ -108,6 +126,8 @@ class PersonFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     sightings: tuple[Seen, ...] = ()
     placements: tuple[Placed, ...] = ()
     left: tuple[Left, ...] = ()
+    checkouts: tuple[CheckedOut, ...] = ()
+    passports: tuple[Passport, ...] = ()  # by number
 
 
 class Approved(Fact, frozen=True, array_like=True):
@@ -217,7 +237,7 @@ def newest_by(facts: Sequence[F], name: str) -> dict[str, F]:
 
 
 def without(facts: Facts, source: str, id: str) -> Facts:
-    """The facts without what one event said, for corrections."""
+    """The facts without what one event said, for corrections; those of a person are folded anew instead."""
     kept = {
         name: tuple(f for f in said if f.source != source or f.id != id)
         for name in facts.__struct_fields__

@@ -7,11 +7,13 @@ times, gives the same facts (see `facts.insert`), so the register entry is a fol
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from alerts.core.events.envelope import Event
+from alerts.core.events.identifiers import PersonBlock
 from alerts.core.events.mentions import Mention, happened
 from alerts.core.register.facts import (
     Application,
@@ -19,6 +21,7 @@ from alerts.core.register.facts import (
     Approved,
     AreaFacts,
     Arrived,
+    CheckedOut,
     CheckIn,
     CommunitySaid,
     Departed,
@@ -30,6 +33,7 @@ from alerts.core.register.facts import (
     Left,
     Lodged,
     LodgingFacts,
+    Passport,
     Permit,
     PermitEnded,
     PersonFacts,
@@ -43,6 +47,9 @@ from alerts.core.register.facts import (
 
 Says = tuple[Any, str, str]  # at, source, id: the head of every fact
 
+# Those who look for themselves and answer for what they write; an employer tells of its own, the FKDM passes on what it hears.
+VERIFIED_ROLES = frozenset({"inspector", "camat", "lurah", "police", "immigration", "officer"})
+
 
 def apply(facts: Facts, event: Event, mention: Mention) -> Facts:
     """The facts with what `event` says about the subject of `mention`; the same object if it says nothing that is kept."""
@@ -54,17 +61,19 @@ def apply(facts: Facts, event: Event, mention: Mention) -> Facts:
 
 
 def _arrival(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
-    return _add(facts, "arrivals", Arrived(*says, data.entry_date, data.stay_until, data.area))
+    visa_index = "".join(data.visa_index.upper().replace("-", " ").split()) if data.visa_index else None
+    arrived = Arrived(*says, data.entry_date, data.stay_until, data.area, visa_index)
+    return _add(_used(facts, says[0], data.person), "arrivals", arrived)
 
 
 def _departure(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
-    return _add(facts, "departures", Departed(*says, data.kind == "EPO"))
+    return _add(_used(facts, says[0], data.person), "departures", Departed(*says, data.kind == "EPO"))
 
 
-def _permit(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
+def _permit(facts: PersonFacts, says: Says, data: Any, event: Event) -> Facts:
     named = (data.permit_no, data.kind, data.valid_from, data.valid_until, data.activity, data.area)
-    permit = Permit(*says, *named, data.locations or ())
-    return _add(facts, "permits", permit)
+    permit = Permit(*says, *named, data.locations or (), event.received)
+    return _add(_used(facts, says[0], data.person), "permits", permit)
 
 
 def _application(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
@@ -76,21 +85,28 @@ def _permit_ended(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
     return _add(facts, "ended", PermitEnded(*says, data.permit_no, data.reason, data.ended_on))
 
 
-def _residence(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
-    return _add(facts, "residences", Residence(*says, data.issued_on, data.valid_until, data.area))
+def _residence(facts: PersonFacts, says: Says, data: Any, event: Event) -> Facts:
+    residence = Residence(*says, data.issued_on, data.valid_until, data.area, event.received)
+    return _add(facts, "residences", residence)
 
 
 def _lodged(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
-    return _add(facts, "lodgings", Lodged(*says, data.area, data.expected_out))
+    return _add(facts, "lodgings", Lodged(*says, data.area, data.expected_out, data.lodging_id))
+
+
+def _checked_out(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
+    return _add(facts, "checkouts", CheckedOut(*says, data.lodging_id))
 
 
 def _seen(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
-    seen = Seen(*says, data.area, data.activity == "work", data.employer_nib, inspected=False)
+    verified = data.reporter_role in VERIFIED_ROLES
+    seen = Seen(*says, data.area, data.activity == "work", data.employer_nib, inspected=False, verified=verified)
     return _add(facts, "sightings", seen)
 
 
 def _inspected(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
-    return _add(facts, "sightings", Seen(*says, data.area, work=True, nib=data.nib, inspected=True))
+    seen = Seen(*says, data.area, work=True, nib=data.nib, inspected=True, verified=True)
+    return _add(facts, "sightings", seen)
 
 
 def _placed(facts: PersonFacts, says: Says, data: Any, event: Event) -> Facts:
@@ -147,6 +163,21 @@ def _community(facts: AreaFacts, says: Says, data: Any, event: Event) -> Facts:
     return insert_recent(facts, CommunitySaid(*says, event.received, data.category))
 
 
+def _used(facts: PersonFacts, at: datetime, person: PersonBlock) -> PersonFacts:
+    """Imigrasi saw this passport, which may name the one before."""
+    known = {passport.number: passport for passport in facts.passports}
+    for number, seen in ((person.passport_no, at), (person.previous_passport_no, None)):
+        if number is None or (seen is None and number == person.passport_no):
+            continue
+        name = f"{person.issuing_state}:{number}"
+        before = known.get(name) or Passport(name, seen, seen, replaced=False)
+        first = min((t for t in (before.first, seen) if t), default=None)
+        last = max((t for t in (before.last, seen) if t), default=None)
+        known[name] = Passport(name, first, last, before.replaced or seen is None)
+    passports = tuple(known[name] for name in sorted(known))
+    return facts if passports == facts.passports else msgspec.structs.replace(facts, passports=passports)
+
+
 def _add(facts: Facts, field: str, fact: Any) -> Facts:
     before = getattr(facts, field)
     after = insert(before, fact)
@@ -162,6 +193,7 @@ _FOLDS: dict[tuple[str, str], Callable[[Any, Says, Any, Event], Facts]] = {
     ("person", "stay_permit.ended.v1"): _permit_ended,
     ("person", "residence.registered.v1"): _residence,
     ("person", "lodging.checked_in.v1"): _lodged,
+    ("person", "lodging.checked_out.v1"): _checked_out,
     ("person", "location.reported.v1"): _seen,
     ("person", "workplace.inspected.v1"): _inspected,
     ("person", "worker.placed.v1"): _placed,

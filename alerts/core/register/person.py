@@ -16,12 +16,16 @@ import msgspec
 
 from alerts.core.calendar import civil_date
 from alerts.core.register.facts import Arrived, EmployerFacts, Fact, Permit, PersonFacts, Seen, newest_by
+from alerts.core.register.records import passports_overlap, registry_differs_since
 from alerts.core.register.views import Employment, Entry, Person, ReportedArea, Stay, Workplace
-from alerts.core.register.work import employments, evidence, last_days, workplaces
+from alerts.core.register.whereabouts import double_nights, lodgements
+from alerts.core.register.work import confirmed_at, employments, evidence, last_days, workplaces
 
 GRANTED_PROTECTS = timedelta(days=30)
 LONG_STAY = timedelta(days=30)
 RELEASING = frozenset({"naturalised", "died", "protection"})  # reasons for which a stay ends without a duty to leave
+
+LASTING = frozenset({"ITAS", "ITAP"})  # kinds of permit for a limited or permanent stay
 
 EVERYTHING = frozenset(Person.__struct_fields__)
 _FOR_EVER = date.max
@@ -38,15 +42,19 @@ def links(facts: PersonFacts) -> frozenset[str]:
 
 
 def person_view(
-    facts: PersonFacts, linked: Mapping[str, EmployerFacts], now: datetime, wanted: Collection[str] = EVERYTHING
+    facts: PersonFacts,
+    linked: Mapping[str, EmployerFacts],
+    now: datetime,
+    wanted: Collection[str] = EVERYTHING,
+    doubtful: bool = False,
 ) -> tuple[Person, datetime | None]:
     """The person as rules see it at `now`, and the instant until which that holds if no event comes (None: for ever).
 
-    Lists that are not `wanted` are left empty.
+    Lists that are not `wanted` are left empty. `doubtful`: see `subject`.
     """
     area = _area(facts) if "area" in wanted else None
     if facts.ended and released(facts):
-        return Person(False, [], [], [], [], [], area), None
+        return Person(in_country=False, area=area), None
     present_from, in_country = presence(facts)
     stays, stays_until = _stays(facts, present_from, now) if "stays" in wanted else ([], None)
     work_places, jobs, left_until = list[Workplace](), list[Employment](), None
@@ -62,6 +70,10 @@ def person_view(
         employments=jobs,
         reported_areas=_reported_areas(facts) if "reported_areas" in wanted else [],
         area=area,
+        lodgements=lodgements(facts) if facts.lodgings and "lodgements" in wanted else [],
+        double_nights=double_nights(facts) if len(facts.lodgings) > 1 and "double_nights" in wanted else [],
+        identity_contradicts=doubtful,
+        passports_overlap=len(facts.passports) > 1 and passports_overlap(facts),
     )
     return person, min((until for until in (stays_until, left_until) if until), default=None)
 
@@ -115,6 +127,8 @@ class _Held(msgspec.Struct, frozen=True):
     ended: bool = False
     activity: str | None = None
     area: str | None = None
+    visa_index: str | None = None
+    differs_since: datetime | None = None
 
     @property
     def last_day(self) -> date:
@@ -142,6 +156,9 @@ def _stays(facts: PersonFacts, present_from: datetime | None, now: datetime) -> 
                 residence_due_from=max(civil_date(stay.at), stay.valid_from),
                 activity=stay.activity,
                 area=stay.area,
+                visa_index=stay.visa_index,
+                registry_differs_since=stay.differs_since,
+                work_confirmed_at=confirmed_at(facts, stay.valid_from, stay.last_day) if facts.sightings else None,
             )
         )
     return stays, min(holds, default=None)
@@ -151,8 +168,21 @@ def _permits(facts: PersonFacts) -> list[_Held]:
     if not facts.permits:
         return []
     ended = newest_by(facts.ended, "permit_no")
+    visa_index = facts.arrivals[-1].visa_index if facts.arrivals else None
     return [
-        _Held(no, no, p.kind, p.at, p.valid_from, p.valid_until, no in ended or _given_up(p, facts), p.activity, p.area)
+        _Held(
+            item=no,
+            permit_no=no,
+            kind=p.kind,
+            at=p.at,
+            valid_from=p.valid_from,
+            valid_until=p.valid_until,
+            ended=no in ended or _given_up(p, facts),
+            activity=p.activity,
+            area=p.area,
+            visa_index=visa_index,
+            differs_since=registry_differs_since(facts, p),
+        )
         for no, p in newest_by(facts.permits, "permit_no").items()
     ]
 
@@ -170,7 +200,16 @@ def _visits(facts: PersonFacts) -> list[_Held]:
     who comes back comes for another visit, and the old one neither protects nor accuses."""
     departed = facts.departures[-1].at if facts.departures else None
     return [
-        _Held(f"visit:{a.entry_date}", None, "visit", a.at, a.entry_date, a.stay_until, area=a.area)
+        _Held(
+            f"visit:{a.entry_date}",
+            None,
+            "visit",
+            a.at,
+            a.entry_date,
+            a.stay_until,
+            area=a.area,
+            visa_index=a.visa_index,
+        )
         for a in newest_by(facts.arrivals, "entry_date").values()
         if a.stay_until
         and not (departed and a.at < departed)
@@ -256,6 +295,8 @@ def _entries(facts: PersonFacts) -> list[Entry]:
             located=_located(facts, arrival),
             area=arrival.area,
             heard_after_hours=_heard_after_hours(facts, arrival),
+            limited_stay=_limited_stay(arrival.visa_index),
+            permit_requested=_permit_requested(facts, arrival),
         )
         for day, arrival in entries.items()
     ]
@@ -268,6 +309,26 @@ def _long_stay(facts: PersonFacts, arrival: Arrived) -> bool:
         if permit.permit_no not in over and not _given_up(permit, facts, arrival.at):
             last = max(last, permit.valid_until or _FOR_EVER)
     return last - arrival.entry_date > LONG_STAY
+
+
+def _limited_stay(visa_index: str | None) -> bool:
+    """E and a number; a re-entry permit is no visa, whatever letter it begins with."""
+    return visa_index is not None and visa_index[:1] == "E" and visa_index[1:2].isdigit()
+
+
+def _permit_requested(facts: PersonFacts, arrival: Arrived) -> bool:
+    """Whether a stay permit of that entry came or was asked for, or one from before still held when the person came in."""
+    day = arrival.entry_date
+    if any(filed.filed_on >= day for filed in facts.applications):
+        return True
+    over = {e.permit_no for e in facts.ended if e.ended_on < day}
+    return any(
+        permit.kind in LASTING
+        and (permit.valid_until or _FOR_EVER) >= day
+        and permit.permit_no not in over
+        and not _given_up(permit, facts, arrival.at)
+        for permit in facts.permits
+    )
 
 
 def _located(facts: PersonFacts, arrival: Arrived) -> bool:

@@ -68,6 +68,7 @@ class Subject(msgspec.Struct, Generic[K], frozen=True, array_like=True, gc=False
     birth_date: str | None = None
     history: tuple[int, ...] = ()  # sequence numbers of the events that name this person
     contradicts: tuple[int, ...] = ()  # subjects that an event tied to this one although the facts contradict it
+    doubtful: bool = False  # of those ties, or of its own birth dates, one is for an officer still to decide
 
 
 AnySubject = Subject[Any]

@@ -26,6 +26,9 @@ class Stay(msgspec.Struct, frozen=True):
     residence_due_from: date  # later of issue and valid_from
     activity: str | None = None
     area: str | None = None
+    visa_index: str | None = None  # of the latest arrival, of a visit its own; upper case, without spaces or hyphens
+    registry_differs_since: datetime | None = None  # Dukcapil and Imigrasi tell different last days, and both are known
+    work_confirmed_at: datetime | None = None  # a second office reported work that it saw during the stay
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -39,6 +42,8 @@ class Entry(msgspec.Struct, frozen=True):
     located: bool  # a residence, placement or lodging holds after the entry
     area: str | None = None  # declared
     heard_after_hours: int | None = None  # until the first lodging, report or departure; begun hours counted
+    limited_stay: bool = False  # on a visa for a limited stay, index E
+    permit_requested: bool = False  # a limited or permanent stay permit holds, came or was asked for since
 
 
 class ReportedArea(msgspec.Struct, frozen=True):
@@ -75,14 +80,39 @@ class Employment(msgspec.Struct, frozen=True):
     area: str | None = None
 
 
+class Lodgement(msgspec.Struct, frozen=True):
+    """A check-in at a lodging."""
+
+    item: str  # the lodging and the day
+    area: str
+    checked_in_at: datetime
+    checked_out: bool
+    seen_since: bool  # came, went, lodged again, was seen elsewhere, or anywhere from the expected day on
+    expected_out: date | None = None
+
+
+class DoubleNight(msgspec.Struct, frozen=True):
+    """A night for which lodgings in two regencies have the person. A stay without a known check-out is one night."""
+
+    item: str
+    evening: date
+    since: datetime  # the later check-in
+    areas: list[str]  # the two regencies
+    sources: int  # how many say so
+
+
 class Person(msgspec.Struct, frozen=True):
     in_country: bool
-    stays: list[Stay]
-    entries: list[Entry]
-    workplaces: list[Workplace]
-    employments: list[Employment]
-    reported_areas: list[ReportedArea]
+    stays: list[Stay] = []
+    entries: list[Entry] = []
+    workplaces: list[Workplace] = []
+    employments: list[Employment] = []
+    reported_areas: list[ReportedArea] = []
     area: str | None = None  # of the latest evidence that names one
+    lodgements: list[Lodgement] = []
+    double_nights: list[DoubleNight] = []
+    identity_contradicts: bool = False  # records tied by an identifier contradict, and no officer has decided
+    passports_overlap: bool = False  # two passports in use at the same time, neither renewed by the other
 
 
 class Approval(msgspec.Struct, frozen=True):

@@ -111,6 +111,16 @@ def workplaces(work: list[Work], left: Mapping[str, date], linked: Mapping[str, 
     return list(found.values())
 
 
+def confirmed_at(facts: PersonFacts, first: date, last: date) -> datetime | None:
+    """When the second office whose word is verified reported work within those days, and within 90 of the other."""
+    seen = [s for s in facts.sightings if s.work and s.verified and first <= civil_date(s.at) <= last]
+    for number, later in enumerate(seen):
+        for earlier in seen[:number]:
+            if later.source != earlier.source and later.at - earlier.at <= CORROBORATION_WINDOW:
+                return later.at
+    return None
+
+
 def _strength(place: Workplace) -> tuple[bool, bool]:
     return (place.corroborated and not place.left and not place.covered, place.corroborated)
 
