@@ -28,20 +28,34 @@ IMPLIED = {
 
 # Design, section 6: the ids are an interface.
 IDS = {
+    "activity_permit_mismatch": "orang-asing",
+    "checkout_missing": "orang-asing",
+    "duplicate_identity": "data",
     "feed_silent": "data",
     "foreign_org_permit_expiring": "lembaga-asing",
+    "itas_not_requested_after_entry": "orang-asing",
     "lodging_report_late": "orang-asing",
     "no_location_after_arrival": "orang-asing",
+    "permit_contradiction": "data",
     "permit_last_filing_day": "orang-asing",
     "rptka_extension_window": "tka",
     "sktt_missing": "orang-asing",
     "stay_expired": "orang-asing",
     "stay_expiring": "orang-asing",
+    "two_regencies_same_time": "orang-asing",
     "unregistered_workplace": "tka",
     "worker_without_rptka": "tka",
 }
 
-SHADOW: set[str] = set()  # judged and counted first: they need judgement before anybody is told
+# Judged and counted first: they need judgement before anybody is told.
+SHADOW = {
+    "activity_permit_mismatch",
+    "checkout_missing",
+    "duplicate_identity",
+    "itas_not_requested_after_entry",
+    "permit_contradiction",
+    "two_regencies_same_time",
+}
 
 
 def shipped() -> RuleSet:
