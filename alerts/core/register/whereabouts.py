@@ -85,6 +85,8 @@ def _with_check_out(facts: PersonFacts) -> list[tuple[Lodged, datetime | None]]:
     again: dict[str, datetime] = {}
     found: list[tuple[Lodged, datetime | None]] = []
     for lodged in reversed(facts.lodgings):
+        if not lodged.lodging_id:  # kept by an earlier version, which did not tell which: no check-out can be found
+            continue
         left = outs.get(lodged.lodging_id, [])
         place = bisect_left(left, lodged.at)
         out = left[place] if place < len(left) else None
