@@ -14,11 +14,12 @@ from alerts.core.ports import Saved
 from alerts.core.register.derive import derive
 from alerts.core.register.subject import Standing
 from alerts.core.turn import Settled, turn
+from tests.properties.histories import shipped
 from tests.properties.worlds import END, IDENTIFIERS, RULES, Batch
 
 NEVER = datetime.min.replace(tzinfo=END.tzinfo)
 # Alerts of these are due when somebody looked, which is no property of events.
-_UNDATED = {rule.id for rule in RULES.rules if rule.due is None}
+_UNDATED = {rule.id for rule in (*RULES.rules, *shipped().settled.rules.rules) if rule.due is None}
 
 
 def arrive(batches: Sequence[Batch], settled: Settled, last: Batch = []) -> MemoryRegister:  # noqa: B006 - never changed
@@ -71,7 +72,7 @@ def _of_subject(saved: Saved, register: MemoryRegister) -> dict[str, Any]:
         "facts": subject.facts,
         "standing": {_stands(alert) for alert in subject.standing},
         "handled": subject.handled,
-        "named": (subject.naming, subject.niora, subject.birth_date),
+        "named": (subject.naming, subject.niora, subject.birth_date, subject.doubtful),
         "history": {(e.source, e.id) for e in register.events(subject.history).values()},
     }
 

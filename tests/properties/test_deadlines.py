@@ -51,6 +51,7 @@ EXPIRING = {
     "2026-01-30": {"stay_expiring[0] P1"},
     "2026-02-15": {"stay_expiring[1] P1"},
     "2026-02-22": {"stay_expiring[2] P1"},
+    "2026-02-27": {"stay_expiring[2] P1", "permit_last_filing_day[0] P1"},  # the Friday before that Sunday
 }
 CLIMBING = {"2026-04-16": {"stay_expired[1] P1"}, "2026-05-02": {"stay_expired[2] P1"}, "2026-08-29": set[str]()}
 VISIT = "visit:2026-01-05"
@@ -93,7 +94,7 @@ HISTORIES: dict[str, tuple[Batch, Timeline]] = {
         told(checked_in("2026-01-05T10:00:00", "2026-01-08T10:00:00")),
         {"2026-01-06T10:00": {"lodging_report_late[0] lodging/apoa/a"}, "2026-02-06T10:00": set()},
     ),
-    "two rules about one permit": (
+    "three rules about one permit": (
         told(permit("2026-01-01", "2026-12-31")),
         {
             "2026-01-22": {"sktt_missing[0] P1"},
@@ -101,6 +102,7 @@ HISTORIES: dict[str, tuple[Batch, Timeline]] = {
             "2026-12-01": {"stay_expiring[0] P1"},
             "2026-12-17": {"stay_expiring[1] P1"},
             "2026-12-24": {"stay_expiring[2] P1"},
+            "2026-12-31": {"stay_expiring[2] P1", "permit_last_filing_day[0] P1"},
         },
     ),
     "two rules about one visit": (

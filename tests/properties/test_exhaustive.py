@@ -132,7 +132,7 @@ HISTORIES = {
     "a tie that contradicts": History(
         told(overstay(who=X1 | {"niora": "N1"}), overstay(who=X2 | {"niora": "N2"}, no="P2"),
              residence("2026-02-01", X1 | {"niora": "N2"}), extension("P3", {"niora": "N2"}), seen("2026-03-01", "15.07")),
-        {"stay_expired[2] P1"},
+        {"stay_expired[2] P1", "duplicate_identity[0] "},
     ),
     "a workplace and its approval": History(told(*WORK, covering("15.07")), set()),
     "a workplace and an approval for elsewhere": History(told(*WORK, covering("15.01")), {"unregistered_workplace[0] 15.07"}),
