@@ -1,9 +1,9 @@
 """What should stand, by brute force over the whole history: written from the rule files and the design, sharing no code with them.
 
-`standing(events, instants)` says which alerts of the ten shipped rules stand: {(rule, subject, item): (severity, unit)}. All is
-answered anew from the events received by then: late, repeated and correcting ones, silent sources, closed alerts. `facts.py` reads
-events and says who is one person; `claims.py` and `person.py` say when a condition holds. Where the text leaves two readings, the
-one taken is marked *Reading*. Not covered: what `facts.py` says, and corrections of an officer's closing.
+`standing(events, instants)` says which alerts of the shipped rules in RULES stand: {(rule, subject, item): (severity, unit)}.
+All is answered anew from the events received by then: late, repeated and correcting ones, silent sources, closed alerts.
+`facts.py` reads events and says who is one person; `claims.py` and `person.py` say when a condition holds. Where the text leaves
+two readings, the one taken is marked *Reading*. Not covered: what `facts.py` says, and corrections of an officer's closing.
 """
 
 from __future__ import annotations
