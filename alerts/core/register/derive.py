@@ -37,14 +37,14 @@ def derive(
 ) -> tuple[msgspec.Struct, datetime | None]:
     """The published view of the subject at `now` (see `views`), and the instant until which it holds if no event comes.
 
-    Lists of a person that are not `wanted` may be left empty; None: all are.
+    Lists of a person or an employer that are not `wanted` may be left empty; None: all are.
     """
     facts: Any = subject.facts
     match subject.kind:
         case "person":
             return person_view(facts, linked, now, EVERYTHING if wanted is None else wanted, subject.doubtful)
         case "employer":
-            return employer_view(facts), None
+            return employer_view(facts, now, wanted)
         case "lodging":
             return _lodging(facts, states), None
         case "institution":

@@ -1,64 +1,91 @@
-"""What is believed about an employer: its approvals (RPTKA), and what they cover."""
+"""What is believed about an employer: its approvals (RPTKA), the yearly reports they ask for, and its staff."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Collection, Iterator
+from datetime import date, datetime, timedelta
 
+from alerts.core.register.approvals import continues, with_last_days
 from alerts.core.register.facts import Approved, EmployerFacts, newest_by
-from alerts.core.register.views import Approval, Employer
+from alerts.core.register.staff import overstaffed_since
+from alerts.core.register.views import AnnualReport, Approval, Employer
+
+LONGEST_YEARS = 5  # no approval is longer; a mistyped end does not ask for reports for ever
+_DAY = timedelta(days=1)
 
 
-def employer_view(facts: EmployerFacts) -> Employer:
-    """The employer as rules see it."""
+def employer_view(
+    facts: EmployerFacts, now: datetime, wanted: Collection[str] | None = None
+) -> tuple[Employer, datetime | None]:
+    """The employer as rules see it at `now`, and the instant until which that holds if no event comes (None: for ever).
+
+    The staff is counted, and the reports are listed, only where `wanted`; None: both are.
+    """
+    since, until = overstaffed_since(facts, now) if wanted is None or "overstaffed_since" in wanted else (None, None)
+    employer = Employer(
+        approvals=_approvals(facts),
+        annual_reports=list(_annual_reports(facts)) if wanted is None or "annual_reports" in wanted else [],
+        area=facts.workplaces[0].area if facts.workplaces else None,
+        overstaffed_since=since,
+    )
+    return employer, until
+
+
+def _approvals(facts: EmployerFacts) -> list[Approval]:
     approvals = newest_by(facts.approvals, "rptka_no")
     ended = newest_by(facts.ended, "rptka_no")
-    return Employer(
-        approvals=[
-            Approval(
-                item=no,
-                rptka_no=no,
-                kind=approval.kind,
-                valid_from=approval.valid_from,
-                valid_until=approval.valid_until,
-                latest=no not in ended and not any(_continues(other, approval) for other in approvals.values()),
-                cross_province=approval.cross_province,
+    return [
+        Approval(
+            item=no,
+            rptka_no=no,
+            kind=approval.kind,
+            valid_from=approval.valid_from,
+            valid_until=approval.valid_until,
+            latest=no not in ended and not any(continues(other, approval) for other in approvals.values()),
+            cross_province=approval.cross_province,
+            locations=list(approval.locations),
+            posts=list(approval.posts),
+            companion_recorded=_companion_recorded(facts, approval),
+        )
+        for no, approval in approvals.items()
+    ]
+
+
+def _companion_recorded(facts: EmployerFacts, approval: Approved) -> bool:
+    """Named by the approval, or trained by a report about its first year or a later one."""
+    if approval.companions:
+        return True
+    return any(report.companions_trained and report.year >= approval.valid_from.year for report in facts.reports)
+
+
+def _annual_reports(facts: EmployerFacts) -> Iterator[AnnualReport]:
+    """One for each year of use that an approval completed, unless another approval had replaced it by then.
+
+    Employers report by calendar year or by the year of use; a report about any calendar year that the year of use touches
+    will do.
+    """
+    reported = {report.year for report in facts.reports}
+    held = with_last_days(facts)
+    replaced = {approval.supersedes_rptka: approval.valid_from for approval, _ in held if approval.supersedes_rptka}
+    for approval, last in held:
+        until = min(last + _DAY, replaced.get(approval.rptka_no, date.max))
+        for years in range(1, LONGEST_YEARS + 1):
+            anniversary = _years_after(approval.valid_from, years)
+            if anniversary > until:
+                break
+            touched = range(anniversary.year - 1, (anniversary - _DAY).year + 1)
+            yield AnnualReport(
+                item=f"{approval.rptka_no}/{anniversary.year}",
+                rptka_no=approval.rptka_no,
+                anniversary=anniversary,
+                made=any(year in reported for year in touched),
                 locations=list(approval.locations),
             )
-            for no, approval in approvals.items()
-        ],
-        area=facts.workplaces[0].area if facts.workplaces else None,
-    )
 
 
-def any_in_force(facts: EmployerFacts, on: date) -> bool:
-    """Whether any approval had not ended before that day. One that begins later counts: late approvals excuse."""
-    return any(True for _ in _in_force(facts, on))
-
-
-def covered(facts: EmployerFacts, area: str, on: date) -> bool:
-    """Whether work in that area on that day is within an approval: its locations, or any place if it is cross-province."""
-    return any(
-        approval.cross_province or any(overlap(area, location) for location in approval.locations)
-        for approval in _in_force(facts, on)
-    )
-
-
-def _in_force(facts: EmployerFacts, on: date) -> Iterator[Approved]:
-    ended = newest_by(facts.ended, "rptka_no")
-    for no, approval in newest_by(facts.approvals, "rptka_no").items():
-        last = min(approval.valid_until, ended[no].ended_on) if no in ended else approval.valid_until
-        if last >= on:
-            yield approval
-
-
-def overlap(seen: str, approved: str) -> bool:
-    """Same area, or one within the other: a sighting known only by its regency is not held against a district's approval."""
-    return seen == approved or seen.startswith(approved + ".") or approved.startswith(seen + ".")
-
-
-def _continues(newer: Approved, older: Approved) -> bool:
-    """Whether `newer` extends or replaces `older`: it says so, or it is for one of the same posts and ends later."""
-    if newer.supersedes_rptka == older.rptka_no:
-        return True
-    return newer.valid_until > older.valid_until and not set(newer.posts).isdisjoint(older.posts)
+def _years_after(day: date, years: int) -> date:
+    """The same day of a later year; the day after 28 February where there is no 29th."""
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:
+        return date(day.year + years, 3, 1)

@@ -99,6 +99,8 @@ class Placed(Fact, frozen=True, array_like=True):
     area: str
     start: date
     end: date | None
+    post_code: str | None = None
+    rptka_no: str | None = None
 
 
 class Left(Fact, frozen=True, array_like=True):
@@ -139,6 +141,8 @@ class Approved(Fact, frozen=True, array_like=True):
     posts: tuple[str, ...]
     cross_province: bool
     supersedes_rptka: str | None
+    places: int | None = None  # workers allowed, over all posts
+    companions: int | None = None
 
 
 class ApprovalEnded(Fact, frozen=True, array_like=True):
@@ -150,10 +154,39 @@ class Workplaced(Fact, frozen=True, array_like=True):
     area: str
 
 
+class Reported(Fact, frozen=True, array_like=True):
+    year: int
+    companions_trained: bool
+
+
+class Staffed(Fact, frozen=True, array_like=True):
+    """A placement, as far as counting heads needs it. `who`: the strong identifiers by which the worker was named."""
+
+    who: tuple[str, ...]
+    start: date
+    end: date | None
+    post_code: str
+
+
+class Unstaffed(Fact, frozen=True, array_like=True):
+    who: tuple[str, ...]
+    left_on: date
+
+
+class Tied(Fact, frozen=True, array_like=True):
+    """Identifiers of one person, by a stay permit that the employer guarantees: no head may count twice."""
+
+    who: tuple[str, ...]
+
+
 class EmployerFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     approvals: tuple[Approved, ...] = ()
     ended: tuple[ApprovalEnded, ...] = ()
     workplaces: tuple[Workplaced, ...] = ()
+    reports: tuple[Reported, ...] = ()
+    staffed: tuple[Staffed, ...] = ()
+    unstaffed: tuple[Unstaffed, ...] = ()
+    tied: tuple[Tied, ...] = ()
 
 
 class CheckIn(Fact, frozen=True, array_like=True):

@@ -38,8 +38,12 @@ from alerts.core.register.facts import (
     PermitEnded,
     PersonFacts,
     Placed,
+    Reported,
     Residence,
     Seen,
+    Staffed,
+    Tied,
+    Unstaffed,
     Workplaced,
     insert,
     insert_recent,
@@ -112,7 +116,8 @@ def _inspected(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
 def _placed(facts: PersonFacts, says: Says, data: Any, event: Event) -> Facts:
     """A start that is still ahead when it is reported says that the person is here now, not that they will be then."""
     at, source, id = says
-    return _add(facts, "placements", Placed(min(at, event.time), source, id, data.nib, data.area, data.start, data.end))
+    named = (data.nib, data.area, data.start, data.end, data.post_code, data.rptka_no)
+    return _add(facts, "placements", Placed(min(at, event.time), source, id, *named))
 
 
 def _left(facts: PersonFacts, says: Says, data: Any, _: Event) -> Facts:
@@ -131,6 +136,8 @@ def _approved(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Facts:
         posts,
         bool(data.cross_province),
         data.supersedes_rptka,
+        sum(post.count for post in data.posts),
+        data.companions,
     )
     return _add(facts, "approvals", approval)
 
@@ -141,6 +148,24 @@ def _approval_ended(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Fa
 
 def _workplace(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Facts:
     return _add(facts, "workplaces", Workplaced(*says, data.area))
+
+
+def _reported(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Facts:
+    return _add(facts, "reports", Reported(*says, data.year, bool(data.companions_trained)))
+
+
+def _staffed(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Facts:
+    who = data.person.identifiers()
+    return _add(facts, "staffed", Staffed(*says, who, data.start, data.end, data.post_code)) if who else facts
+
+
+def _unstaffed(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Facts:
+    who = data.person.identifiers()
+    return _add(facts, "unstaffed", Unstaffed(*says, who, data.left_on)) if who else facts
+
+
+def _tied(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Facts:
+    return _add(facts, "tied", Tied(*says, data.person.identifiers(data.permit_no)))
 
 
 def _checked_in(facts: LodgingFacts, says: Says, data: Any, event: Event) -> Facts:
@@ -201,6 +226,10 @@ _FOLDS: dict[tuple[str, str], Callable[[Any, Says, Any, Event], Facts]] = {
     ("employer", "work_permit.approved.v1"): _approved,
     ("employer", "work_permit.ended.v1"): _approval_ended,
     ("employer", "workplace.registered.v1"): _workplace,
+    ("employer", "employer.reported.v1"): _reported,
+    ("employer", "worker.placed.v1"): _staffed,
+    ("employer", "worker.left.v1"): _unstaffed,
+    ("employer", "stay_permit.issued.v1"): _tied,
     ("lodging", "lodging.checked_in.v1"): _checked_in,
     ("institution", "institution.permit_issued.v1"): _institution_permit,
     ("institution", "institution.permit_ended.v1"): _institution_ended,

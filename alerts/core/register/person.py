@@ -19,7 +19,7 @@ from alerts.core.register.facts import Arrived, EmployerFacts, Fact, Permit, Per
 from alerts.core.register.records import passports_overlap, registry_differs_since
 from alerts.core.register.views import Employment, Entry, Person, ReportedArea, Stay, Workplace
 from alerts.core.register.whereabouts import double_nights, lodgements
-from alerts.core.register.work import confirmed_at, employments, evidence, last_days, workplaces
+from alerts.core.register.work import WorkStay, confirmed_at, employments, evidence, last_days, workplaces
 
 GRANTED_PROTECTS = timedelta(days=30)
 LONG_STAY = timedelta(days=30)
@@ -61,7 +61,8 @@ def person_view(
     if (facts.placements or facts.sightings) and ("workplaces" in wanted or "employments" in wanted):
         work = evidence(facts, in_country)
         left, left_until = last_days(facts, now)
-        work_places, jobs = workplaces(work, left, linked), employments(work, left, linked)
+        work_places = workplaces(work, left, linked)
+        jobs = employments(facts, work, now, linked, _work_stay(facts, present_from))
     person = Person(
         in_country=in_country,
         stays=stays,
@@ -240,6 +241,14 @@ def _latest(held: list[_Held], present_from: datetime | None) -> _Held | None:
     if best and any(h.ended and h.at > best.at and h.last_day > best.last_day for h in current):
         return None
     return best
+
+
+def _work_stay(facts: PersonFacts, present_from: datetime | None) -> WorkStay | None:
+    """The stay that counts now, if it is a limited one for work. Who is here as director or investor has none."""
+    stay = _latest([*_permits(facts), *_visits(facts)], present_from)
+    if stay is None or stay.kind != "ITAS" or stay.activity != "work" or stay.valid_until is None:
+        return None
+    return WorkStay(max(civil_date(stay.at), stay.valid_from), stay.valid_from, stay.valid_until)
 
 
 def _application_pending(

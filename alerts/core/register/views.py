@@ -77,7 +77,21 @@ class Employment(msgspec.Struct, frozen=True):
     employer_approved: bool  # an approval that had not ended, whatever it covers, at each placement and sighting
     exempt: bool  # investor or director
     left: bool
+    latest: bool  # no other employer was heard of later
+    left_reported: bool  # the employer told of the end since the newest placement began
+    post_approved: bool  # the post of the newest placement is in an approval; true where there is no approval
     area: str | None = None
+    placed_from: date | None = None  # first day of the newest placement
+    contract_end: date | None = None  # its last day
+    approved_until: date | None = None  # the last day of the approvals for the post, or of all if none is for it
+    work_stay_from: date | None = (
+        None  # the person's ITAS for work, if it is the stay that counts: later of issue and start
+    )
+    work_stay_until: date | None = None
+    work_stay_days: int | None = None
+    approval_beyond_stay_days: int | None = (
+        None  # from the end of that ITAS to `approved_until`; negative: the stay goes on
+    )
 
 
 class Lodgement(msgspec.Struct, frozen=True):
@@ -126,11 +140,25 @@ class Approval(msgspec.Struct, frozen=True):
     latest: bool  # not ended, and no newer approval continues it
     cross_province: bool
     locations: list[str]
+    posts: list[str]
+    companion_recorded: bool  # named by the approval, or by a report about its first year or a later one
+
+
+class AnnualReport(msgspec.Struct, frozen=True):
+    """The report that a year of use of an approval asks for."""
+
+    item: str  # the RPTKA number, `/` and the year of the anniversary
+    rptka_no: str
+    anniversary: date  # of the first day of the approval
+    made: bool  # by any report about a calendar year that this year of use touches
+    locations: list[str]
 
 
 class Employer(msgspec.Struct, frozen=True):
     approvals: list[Approval]
+    annual_reports: list[AnnualReport]
     area: str | None = None  # of the first registered workplace
+    overstaffed_since: date | None = None  # since when more workers are placed than the approvals in force allow
 
 
 class LodgingReport(msgspec.Struct, frozen=True):

@@ -8,8 +8,8 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from alerts.core.calendar import civil_date, start_of_day
-from alerts.core.register.employer import any_in_force, covered
-from alerts.core.register.facts import EmployerFacts, PersonFacts, newest_by
+from alerts.core.register.approvals import any_in_force, approved_until, covered, post_approved
+from alerts.core.register.facts import EmployerFacts, PersonFacts, Placed, newest_by
 from alerts.core.register.views import Employment, Workplace
 
 CORROBORATION_WINDOW = timedelta(days=90)
@@ -29,7 +29,7 @@ class Work(msgspec.Struct, frozen=True):
     day: date
     source: str
     exempt: bool  # by the permit held on that day
-    sighting: bool = False
+    placement: Placed | None = None  # None: a sighting
     inspected: bool = False
 
     @property
@@ -38,22 +38,32 @@ class Work(msgspec.Struct, frozen=True):
         return civil_date(self.at)
 
 
+class WorkStay(msgspec.Struct, frozen=True):
+    """The stay permit for work on which the person is here."""
+
+    known: date  # the later of issue and first day
+    valid_from: date
+    valid_until: date
+
+    @property
+    def days(self) -> int:
+        return (self.valid_until - self.valid_from).days + 1
+
+
 def evidence(facts: PersonFacts, in_country: bool) -> list[Work]:
     """The evidence that counts. For who came back, what was seen before the departure is over, and after an EPO placements too."""
     departed = facts.departures[-1] if facts.departures and in_country else None
     work = []
     for p in facts.placements:
         if departed is None or p.at > departed.at or not departed.gave_up_permit:
-            work.append(Work(p.nib, p.area, p.at, p.start, p.source, _exempt_on(facts, p.start)))
+            work.append(Work(p.nib, p.area, p.at, p.start, p.source, _exempt_on(facts, p.start), p))
     for seen in facts.sightings:
         if not seen.work or (departed and seen.at <= departed.at):
             continue
         day = civil_date(seen.at)
         if nib := seen.nib or _placed_with(facts, day):
             exempt = _exempt_on(facts, day)
-            work.append(
-                Work(nib, seen.area, seen.at, day, seen.source, exempt, sighting=True, inspected=seen.inspected)
-            )
+            work.append(Work(nib, seen.area, seen.at, day, seen.source, exempt, inspected=seen.inspected))
     work.sort(key=lambda w: w.at)
     return work
 
@@ -88,7 +98,7 @@ def workplaces(work: list[Work], left: Mapping[str, date], linked: Mapping[str, 
     """One per area; where two employers are concerned, the one whose case is stronger."""
     by_place: dict[tuple[str, str], list[Work]] = {}
     for w in work:
-        if w.sighting and not w.exempt:
+        if not w.placement and not w.exempt:
             by_place.setdefault((w.area, w.nib), []).append(w)
     found: dict[str, Workplace] = {}
     for (area, nib), seen in by_place.items():
@@ -135,15 +145,22 @@ def _corroborated_at(seen: list[Work]) -> datetime | None:
     return None
 
 
-def employments(work: list[Work], left: Mapping[str, date], linked: Mapping[str, EmployerFacts]) -> list[Employment]:
+def employments(
+    facts: PersonFacts, work: list[Work], now: datetime, linked: Mapping[str, EmployerFacts], stay: WorkStay | None
+) -> list[Employment]:
+    """One per employer. `stay`: the stay permit for work that counts now, if one does."""
     by_employer: dict[str, list[Work]] = {}
     for w in work:
         by_employer.setdefault(w.nib, []).append(w)
+    left, _ = last_days(facts, now)
+    told = newest_by(facts.left, "nib")
     found = []
     for nib, seen in by_employer.items():
         approvals = linked.get(f"employer:{nib}", _NO_APPROVALS)
         bound = [w for w in seen if not w.exempt]
         unapproved = [w for w in bound or seen if not any_in_force(approvals, w.day)]
+        placement = next((w.placement for w in reversed(seen) if w.placement), None)
+        until = approved_until(approvals, placement)
         found.append(
             Employment(
                 item=nib,
@@ -152,7 +169,17 @@ def employments(work: list[Work], left: Mapping[str, date], linked: Mapping[str,
                 employer_approved=not unapproved,
                 exempt=not bound,
                 left=left.get(nib, date.min) >= seen[-1].known,
+                latest=seen[-1] is work[-1],
+                left_reported=bool(placement and nib in told and told[nib].left_on >= placement.start),
+                post_approved=placement is None or post_approved(approvals, placement),
                 area=seen[-1].area,
+                placed_from=placement.start if placement else None,
+                contract_end=placement.end if placement else None,
+                approved_until=until,
+                work_stay_from=stay.known if stay else None,
+                work_stay_until=stay.valid_until if stay else None,
+                work_stay_days=stay.days if stay else None,
+                approval_beyond_stay_days=(until - stay.valid_until).days if until and stay else None,
             )
         )
     return found
