@@ -31,6 +31,8 @@ IDS = {
     "activity_permit_mismatch": "orang-asing",
     "checkout_missing": "orang-asing",
     "duplicate_identity": "data",
+    "annual_report_missing": "tka",
+    "companion_missing": "tka",
     "feed_silent": "data",
     "foreign_org_permit_expiring": "lembaga-asing",
     "itas_not_requested_after_entry": "orang-asing",
@@ -38,25 +40,35 @@ IDS = {
     "no_location_after_arrival": "orang-asing",
     "permit_contradiction": "data",
     "permit_last_filing_day": "orang-asing",
+    "post_mismatch": "tka",
     "rptka_extension_window": "tka",
     "sktt_missing": "orang-asing",
     "stay_expired": "orang-asing",
     "stay_expiring": "orang-asing",
     "two_regencies_same_time": "orang-asing",
+    "stay_shorter_than_rptka": "tka",
+    "termination_not_reported": "tka",
+    "tka_count_exceeds_approval": "tka",
     "unregistered_workplace": "tka",
+    "work_permit_ended_stay_continues": "tka",
     "worker_without_rptka": "tka",
 }
-
 # Judged and counted first: they need judgement before anybody is told.
 SHADOW = {
     "activity_permit_mismatch",
+    "annual_report_missing",
     "checkout_missing",
+    "companion_missing",
     "duplicate_identity",
     "itas_not_requested_after_entry",
     "permit_contradiction",
+    "post_mismatch",
+    "stay_shorter_than_rptka",
+    "termination_not_reported",
+    "tka_count_exceeds_approval",
     "two_regencies_same_time",
+    "work_permit_ended_stay_continues",
 }
-
 
 def shipped() -> RuleSet:
     assert LOADED.rules, "\n".join(map(str, LOADED.problems))
