@@ -61,6 +61,7 @@ def generate(seed: int, start: date, end: date, progress: Progress | None = None
         society.planned_visits,
         society.community_reports,
         society.residence_reports,
+        work.other_reports,
     ]
     for done, part in enumerate(parts):
         if progress:

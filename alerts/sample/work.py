@@ -64,10 +64,22 @@ def employers(world: World) -> None:
             employer.locations.append("16.71")
         _register_site(world, employer)
         _approvals(world, employer, course)
-        year, count = world.start.year - 1, world.rng.randint(1, 9)
-        reported = {"nib": employer.nib, "year": year, "tka_count": count, "companions_trained": 2}
-        at = world.at(world.start.date() + world.days(10, 60))
-        world.feeds.publish(f"disnaker/{employer.regency.slug}", "employer.reported.v1", at, reported)
+        _report(world, employer, world.start.year - 1, world.start.date() + timedelta(days=10))
+
+
+def other_reports(world: World) -> None:
+    """What the employers reported about the years before, and will report about those that follow, each time in the spring."""
+    for employer in world.employers:
+        for year in range(world.start.year - 2, world.end.year):
+            if year != world.start.year - 1:
+                _report(world, employer, year, date(year + 1, 1, 11))
+
+
+def _report(world: World, employer: Employer, year: int, earliest: date) -> None:
+    count = world.rng.randint(1, 9)
+    at = world.at(earliest + world.days(0, 50))
+    reported = {"nib": employer.nib, "year": year, "tka_count": count, "companions_trained": 2}
+    world.feeds.publish(f"disnaker/{employer.regency.slug}", "employer.reported.v1", at, reported)
 
 
 def _employer(world: World, regency: Regency | None = None) -> Employer:
