@@ -152,7 +152,8 @@ def left(day: str, nib: str = "NIB1") -> bytes:
 
 def approval(nib: str, since: str, until: str) -> bytes:
     data = {"rptka_no": f"R-{nib}", "nib": nib, "posts": [{"code": "2141", "count": 1}], "locations": ["15.06"]}
-    return event("work_permit.approved", since, data | {"valid_from": since, "valid_until": until}, "kemnaker/pusat")
+    data |= {"companions": 1, "valid_from": since, "valid_until": until}
+    return event("work_permit.approved", since, data, "kemnaker/pusat")
 
 
 def office(what: str, alert: str, time: str, id: str = "", supersedes: str = "", **data: str) -> bytes:

@@ -80,7 +80,12 @@ HISTORIES: dict[str, tuple[Batch, Timeline]] = {
     ),
     "a placement that runs out by itself": (
         told(placed_until("2026-01-05", "2026-02-10")),
-        {"2026-01-12": {"worker_without_rptka[0] NIB1"}, "2026-02-11": set()},
+        {
+            "2026-01-12": {"worker_without_rptka[0] NIB1"},
+            "2026-02-11": set(),
+            "2026-02-25": {"termination_not_reported[0] NIB1"},
+            "2026-05-26": set(),
+        },
     ),
     "working days before a deadline": (
         told(approval("NIB1", "2025-07-01", "2026-06-30")),
@@ -88,6 +93,21 @@ HISTORIES: dict[str, tuple[Batch, Timeline]] = {
             "2026-05-11": {"rptka_extension_window[0] RNIB1"},
             "2026-06-15": {"rptka_extension_window[1] RNIB1"},
             "2026-07-01": set(),
+            "2026-07-31": {"annual_report_missing[0] RNIB1/2026"},
+        },
+    ),
+    "one worker too many, until the first placement runs out by itself": (
+        told(
+            approval("NIB1", "2025-07-01", "2027-06-30"),
+            placed_until("2025-12-01", "2026-04-20"),
+            placed("2025-12-15", who=person("X2")),
+        ),
+        {
+            "2026-01-14": {"tka_count_exceeds_approval[0] "},
+            "2026-04-21": set(),
+            "2026-05-05": {"termination_not_reported[0] NIB1"},
+            "2026-07-31": {"annual_report_missing[0] RNIB1/2026", "termination_not_reported[0] NIB1"},
+            "2026-08-03": {"annual_report_missing[0] RNIB1/2026"},
         },
     ),
     "hours": (

@@ -62,7 +62,13 @@ def decided(what: str, day: str) -> bytes:
 
 
 def covering(area: str) -> bytes:
-    data = {"rptka_no": "R2", "nib": "NIB1", "posts": [{"code": "2141", "count": 1}], "locations": [area]}
+    data = {
+        "rptka_no": "R2",
+        "nib": "NIB1",
+        "posts": [{"code": "2141", "count": 1}],
+        "locations": [area],
+        "companions": 1,
+    }
     dates = {"valid_from": "2026-01-01", "valid_until": "2026-12-31"}
     return event("work_permit.approved", "2026-01-02", data | dates, "kemnaker/pusat")
 

@@ -8,6 +8,7 @@ any approval is another rule's matter, and a worker in a post that no approval n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from itertools import chain
 
@@ -43,14 +44,20 @@ def overstaffed_since(facts: EmployerFacts, now: datetime) -> tuple[date | None,
     if not heads or not leaves:
         return None, None
     today, since = civil_date(now), None
-    spans = [(head.first, head.last) for head in heads] + [(leave.first, leave.last) for leave in leaves]
-    turns = sorted({first for first, _ in spans} | {last + _DAY for _, last in spans if last != _FOR_EVER})
-    for day in reversed([day for day in turns if day <= today]):
+    # Only at these days can it come to too many, and only at those of `falls` besides cease to be.
+    rises = {head.first for head in heads} | {leave.first for leave in leaves} | _after(leaves)
+    falls = _after(heads)
+    for day in sorted((day for day in rises | falls if day <= today), reverse=True):
         if not _too_many(heads, leaves, day):
             break
         since = day
-    ahead = next((day for day in turns if day > today), None)
+    turns = sorted(day for day in (rises | falls if since else rises) if day > today)
+    ahead = next((day for day in turns if _too_many(heads, leaves, day) == (since is None)), None)
     return since, start_of_day(ahead) if ahead else None
+
+
+def _after(spans: Sequence[_Head] | Sequence[_Leave]) -> set[date]:
+    return {span.last + _DAY for span in spans if span.last != _FOR_EVER}
 
 
 def _too_many(heads: list[_Head], leaves: list[_Leave], day: date) -> bool:
