@@ -112,12 +112,16 @@ def seen(who: Data, on: float, area: str, **more: str) -> Happening:
 
 
 def worker(chance: Random, number: int) -> Iterator[Happening]:
-    """Is placed with or without an approval, works where it does not cover, leaves."""
+    """Is placed with or without an approval, in another post, for a short time or beside a colleague; works where the approval
+    does not cover, leaves."""
     who, nib, start = person(number), chance.choice(EMPLOYERS), chance.randint(-20, 15)
     activity = chance.choice(("work", "work", "director"))
     yield permit(who, f"P{number}", start - 2, start - 2, start + 200, AREAS[0], activity=activity)
     data = {"person": who, "nib": nib, "post_code": "2141", "area": "15.06", "start": day(start)}
-    yield Happening(start, DISNAKER, "worker.placed.v1", data)
+    case: Data = {1: {"post_code": "2512"}, 2: {"end": day(start + 8)}}.get(number % 4, {})
+    yield Happening(start, DISNAKER, "worker.placed.v1", data | case)
+    if number % 4 == 3:
+        yield Happening(start, DISNAKER, "worker.placed.v1", data | {"person": person(number, "B")})
     if chance.random() < 0.5:
         yield approval(f"R{number}", nib, start - 5, start + 360, ["15.06"])
     if chance.random() < 0.7:
@@ -150,14 +154,15 @@ def twin(chance: Random, number: int) -> Iterator[Happening]:
 
 
 def approval(no: str, nib: str, since: int, until: int, areas: list[str]) -> Happening:
-    data = {"rptka_no": no, "nib": nib, "employer_name": f"PT {SECRET}", "posts": [{"code": "2141", "count": 2}]}
+    data = {"rptka_no": no, "nib": nib, "employer_name": f"PT {SECRET}", "posts": [{"code": "2141", "count": 1}]}
     data |= {"locations": areas, "valid_from": day(since), "valid_until": day(until), "kind": "standard"}
     return Happening(since, KEMNAKER, "work_permit.approved.v1", data)
 
 
 def employer(chance: Random, number: int) -> Iterator[Happening]:
-    """Has an approval that ends, now and then early."""
+    """Has an approval, now and then of more than a year, that ends, now and then early."""
     nib, since, until = EMPLOYERS[number % 2], chance.randint(-30, 11), chance.choice((12, 30, 50))
+    since = since if number % 3 else -400
     yield approval(f"R{number}", nib, since, until, chance.choice((["15.06"], ["15.06", "15.71"])))
     if chance.random() < 0.4:
         ended = {"rptka_no": f"R{number}", "nib": nib, "ended_on": day(until - 8), "reason": SECRET}
