@@ -70,6 +70,7 @@ SHADOW = {
     "work_permit_ended_stay_continues",
 }
 
+
 def shipped() -> RuleSet:
     assert LOADED.rules, "\n".join(map(str, LOADED.problems))
     return LOADED.rules
