@@ -245,7 +245,7 @@ def _judge(
         if expires and now >= expires:
             return Verdict(rule, item, values, State.expired, due)
         if closed:
-            return Verdict(rule, item, values, State.closed, due, round=round)
+            return Verdict(rule, item, values, State.closed, due, round=round, next_change=expires)
         return _climb(Verdict(rule, item, values, State.wanted, due, round=round), since, expires, context, now)
     except MissingYear:
         return Verdict(rule, item, values, State.uncounted, due)

@@ -36,6 +36,7 @@ PERSON = ("person", STRONG, "subject")
 HOLDER = ("person", PERMITTED, "subject")
 COMPANY = ("employer", (EMPLOYER,), "subject")
 LODGING = ("lodging", ("lodging:LDG-1506-03",), "subject")
+DISTRICT = ("area", ("area:15.06.07",), "subject")
 INSTITUTION = ("institution", ("institution:ORG-07",), "subject")
 
 
@@ -50,22 +51,29 @@ INSTITUTION = ("institution", ("institution:ORG-07",), "subject")
         ("residence.registered.v1", [PERSON]),
         ("lodging.checked_in.v1", [PERSON, LODGING]),
         ("lodging.checked_out.v1", [PERSON, LODGING]),
-        ("location.reported.v1", [("person", ("niora:9C21JE0001",), "subject"), COMPANY]),
+        ("location.reported.v1", [("person", ("niora:9C21JE0001",), "subject"), COMPANY, DISTRICT]),
         ("work_permit.approved.v1", [COMPANY]),
         ("work_permit.ended.v1", [COMPANY]),
         ("worker.placed.v1", [PERSON, COMPANY]),
         ("worker.left.v1", [PERSON, COMPANY]),
         ("workplace.registered.v1", [COMPANY]),
-        ("workplace.inspected.v1", [("person", STRONG, "worker"), COMPANY]),  # the weak second worker is left out
+        (
+            "workplace.inspected.v1",
+            [("person", STRONG, "worker"), COMPANY, DISTRICT],
+        ),  # the weak second worker is left out
         ("employer.reported.v1", [COMPANY]),
         ("institution.permit_issued.v1", [INSTITUTION]),
         ("institution.permit_ended.v1", [INSTITUTION]),
         ("institution.activity_reported.v1", [INSTITUTION]),
         (
             "visit.planned.v1",
-            [("person", STRONG, "visitor"), ("person", ("passport:UTO:S0000124",), "visitor")],
+            [
+                ("person", STRONG, "visitor"),
+                ("person", ("passport:UTO:S0000124",), "visitor"),
+                ("area", ("area:15",), "province"),
+            ],
         ),
-        ("community.reported.v1", [("area", ("area:15.06.07",), "subject")]),
+        ("community.reported.v1", [DISTRICT]),
         ("feed.heartbeat.v1", []),
         (
             "identity.merged.v1",
@@ -103,8 +111,23 @@ def test_merged_subjects_are_read_in_every_spelling() -> None:
     assert found == [("passport:UTO:X1",), ("niora:N1",), ("permit:P1",)]
 
 
-def test_a_report_without_an_employer_names_the_person_only() -> None:
-    assert [kind for kind, *_ in named(read("location.reported.v1", employer_nib=None))] == ["person"]
+def test_a_report_without_an_employer_names_none() -> None:
+    assert [kind for kind, *_ in named(read("location.reported.v1", employer_nib=None))] == ["person", "area"]
+
+
+@pytest.mark.parametrize(
+    ("role", "activity", "areas"),
+    [
+        ("camat", "visit", [("area:15.06.07",)]),
+        ("officer", "work", [("area:15.06.07",)]),
+        ("officer", "visit", [("area:15.06.07",), ("area:15",)]),  # the province, of which visits are kept
+        ("fkdm", "residence", []),  # residents themselves
+        ("employer", "work", []),
+    ],
+)
+def test_what_an_office_reports_is_about_the_district_too(role: str, activity: str, areas: list[tuple[str]]) -> None:
+    report = read("location.reported.v1", area="15.06.07.2001", reporter_role=role, activity=activity)
+    assert [identifiers for kind, identifiers, _ in named(report) if kind == "area"] == areas
 
 
 @pytest.mark.parametrize(

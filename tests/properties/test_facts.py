@@ -28,7 +28,7 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 APART = (timedelta(0), timedelta(days=50), timedelta(days=91), timedelta(days=141))  # reports are kept for 90 days
 LEAVE_NOTHING = {
     "alert.acknowledged.v1", "alert.closed.v1", "alert.noted.v1", "feed.heartbeat.v1",
-    "identity.merged.v1", "identity.split.v1", "institution.activity_reported.v1", "visit.planned.v1",
+    "identity.merged.v1", "identity.split.v1",
 }  # fmt: skip
 
 

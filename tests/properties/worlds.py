@@ -126,7 +126,15 @@ RULES = RuleSet(
              due="report.checked_in_at + 24h", area="report.area"),
         rule("org_permit_ends", "institution", "permit.latest", each="permit in institution.permits",
              due="permit.valid_until + -20d", area="permit.areas"),
+        rule("org_outside", "institution", "has(institution.outside_on)", due="institution.outside_on + 0d",
+             area="institution.outside_areas", keep="30d"),
+        rule("org_year", "institution", "!year.reported", each="year in institution.years", due="year.ends_on + 3d",
+             needs=("disnaker",)),
+        rule("lodging_silent", "lodging", "lodging.reported_days >= 2", due="lodging.last_reported_at + 10d"),
         rule("talk", "area", "area.reports.exists(r, r.category == 'work')", area="area.area"),
+        rule("talk_of_several", "area", "has(area.corroborated_at)", due="area.corroborated_at + 0h", keep="20d"),
+        rule("visit", "area", "!visit.announced", each="visit in area.visits", due="visit.first_on + 3d",
+             area="visit.area", needs=("disnaker",)),
         rule("feed_silent", "feed", "feed.listed", due="feed.expected_by + 0h", area="feed.area"),
     ),
     "uji",
@@ -142,7 +150,7 @@ IDENTIFIERS = (
     *(f"passport:UTO:{no}" for no in PASSPORTS),
     *(f"niora:{no}" for no in NIORAS),
     *(f"permit:{no}" for no in PERMITS),
-    "employer:E1", "employer:E2", "lodging:L1", "institution:O1", "area:15.06", "area:15.71",
+    "employer:E1", "employer:E2", "lodging:L1", "institution:O1", "area:15.06", "area:15.06.04", "area:15.71", "area:15",
 )  # fmt: skip
 AREAS = st.sampled_from(("15.06", "15.06.04", "15.71"))
 BIRTHS = st.sampled_from((None, None, None, "1980", "1980-05-17", "1991-02-03"))
@@ -219,7 +227,8 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "lodging.checked_out.v1": ("lodging", _data(person=_person, lodging_id=st.just("L1"), checked_out_at=_hours)),
     "location.reported.v1": ("kecamatan", _data(person=_person, area=AREAS, observed_at=_hours,
                                                 activity=st.sampled_from((None, "work", "work", "visit")),
-                                                employer_nib=st.none() | _nib, reporter_role=st.just("camat"))),
+                                                employer_nib=st.none() | _nib,
+                                                reporter_role=st.sampled_from(("camat", "officer", "fkdm")))),
     "work_permit.approved.v1": ("kemnaker", _data(_span("valid_from", "valid_until", 200), nib=_nib,
                                                   rptka_no=st.sampled_from(("R1", "R2")),
                                                   posts=st.just([{"code": "1", "count": 1}]),
@@ -240,11 +249,13 @@ _TYPES: dict[str, tuple[str, Any]] = {
                                                     areas=st.lists(AREAS, min_size=1, max_size=2, unique=True))),
     "institution.permit_ended.v1": ("kemlu", _data(org_id=st.just("O1"), permit_no=st.sampled_from(("I1", "I2")),
                                                    ended_on=days.map(day), reason=st.just("uji"))),
-    "institution.activity_reported.v1": ("kesbangpol", _data(org_id=st.just("O1"), area=AREAS, held_on=days.map(day))),
-    "visit.planned.v1": ("kemlu", _data(_span("from", "until"), purpose=st.just("uji"), areas=st.just(["15.06"]),
+    "institution.activity_reported.v1": ("kesbangpol", _data(org_id=st.just("O1"), area=AREAS, held_on=days.map(day),
+                                                          official=st.booleans())),
+    "visit.planned.v1": ("kemlu", _data(_span("from", "until"), purpose=st.just("uji"),
+                                        areas=st.sampled_from((["15"], ["15.06"], ["15.06.04", "15.71"])),
                                         persons=st.lists(_person, max_size=2))),
-    "community.reported.v1": ("public", _data(area=st.sampled_from(("15.06", "15.71")),
-                                              category=st.sampled_from(("work", "other")), reporter=st.just("a" * 64))),
+    "community.reported.v1": ("public", _data(area=AREAS, category=st.sampled_from(("work", "other")),
+                                              reporter=st.sampled_from(("a" * 64, "b" * 64, "c" * 64)))),
     "feed.heartbeat.v1": ("imigrasi", _data(complete_until=st.none() | _hours)),
     "identity.merged.v1": ("kesbangpol", decided),
     "identity.split.v1": ("kesbangpol", decided),
@@ -261,7 +272,9 @@ WORK = _named("worker.placed", "work_permit.approved", "work", "location")
 WHO = _named("identity", "stay_permit.issued", "location", "workplace.inspected", "visit")
 PERMITS_ONLY = _named("stay_permit.issued")  # what a rule with `needs` is about
 PLACES = _named("arrival", "residence", "lodging", "worker.placed", "community", "institution", "workplace.registered")
-FIELDS = (tuple(_TYPES), STAYS, WORK, WHO, PLACES)
+TALK = _named("community", "location", "workplace.inspected", "visit")
+INSTITUTIONS = _named("institution")
+FIELDS = (tuple(_TYPES), STAYS, WORK, WHO, PLACES, TALK, INSTITUTIONS)
 
 
 @st.composite

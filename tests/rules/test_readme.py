@@ -20,7 +20,14 @@ SHIPPED = Path(__file__).parents[2] / "rules"
 PAGE = (SHIPPED / "README.md").read_text(encoding="utf-8")
 
 # As the rules call them; else the type's own name.
-NAMES = {"LodgingReport": "report", "InstitutionPermit": "permit", "ReportedArea": "place", "DoubleNight": "night"}
+# As the rules call them; else the type's own name.
+NAMES = {
+    "LodgingReport": "report",
+    "InstitutionPermit": "permit",
+    "ReportedArea": "place",
+    "DoubleNight": "night",
+    "PermitYear": "year",
+}
 TYPES = {bool: "true/false", str: "text", int: "whole number", date: "date", datetime: "instant"}
 
 
@@ -58,8 +65,8 @@ def test_the_example_loads_and_passes_its_tests_and_covers_every_clause(tmp_path
     rule, tests = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.M | re.S)
     root = tmp_path / "rules"
     root.mkdir()
-    (root / "foreign_org_permit_expired.yaml").write_text(rule, encoding="utf-8")
-    (root / "foreign_org_permit_expired.test.yaml").write_text(tests, encoding="utf-8")
+    (root / "foreign_org_permit_lapsed.yaml").write_text(rule, encoding="utf-8")
+    (root / "foreign_org_permit_lapsed.test.yaml").write_text(tests, encoding="utf-8")
     loaded, setup = load_rules(root, date(2026, 1, 1)), load_setup(SHIPPED, SHIPPED)
     assert loaded.problems == loaded.warnings == ()
     assert loaded.rules

@@ -27,7 +27,23 @@ PROVINCES = frozenset(
     for code in codes
 )
 _FORM = re.compile(r"[0-9]{2}(\.[0-9]{2}){0,2}|[0-9]{2}(\.[0-9]{2}){2}\.[0-9]{4}").fullmatch
+_PROVINCE_LENGTH = len("15")
 _DISTRICT_LENGTH = len("15.06.04")
+
+
+def province_of(code: str) -> str:
+    """The code of its province."""
+    return code[:_PROVINCE_LENGTH]
+
+
+def district_of(code: str) -> str:
+    """The code of its district (kecamatan); the code itself where it is coarser."""
+    return code[:_DISTRICT_LENGTH]
+
+
+def overlap(one: str, other: str) -> bool:
+    """Same area, or one within the other: what is known only by its regency is not held against a district."""
+    return one == other or one.startswith(other + ".") or other.startswith(one + ".")
 
 
 class AreaCodes(msgspec.Struct, frozen=True):

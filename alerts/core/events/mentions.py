@@ -12,7 +12,15 @@ from typing import Any
 
 import msgspec
 
-from alerts.core.events.catalogue import EVENT_TYPES, CommunityReported, IdentityChanged
+from alerts.core.events.areas import district_of, province_of
+from alerts.core.events.catalogue import (
+    EVENT_TYPES,
+    CommunityReported,
+    IdentityChanged,
+    LocationReported,
+    VisitPlanned,
+    WorkplaceInspected,
+)
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import PersonBlock, identifier_of_key
 
@@ -27,6 +35,10 @@ _NAMING_FIELDS = {
     "lodging_id": ("lodging", "subject"),
     "org_id": ("institution", "subject"),
 }
+# Roles that report for an office of the state: FKDM speaks for residents, and an employer for itself.
+OFFICIAL_ROLES = frozenset({"inspector", "camat", "lurah", "police", "immigration", "officer"})
+PROVINCE = "province"  # role of the area of which visits are kept: announcements name any of its areas, or itself
+
 _MIDNIGHT = time(0, 0)
 _INSTANTS = ("checked_in_at", "checked_out_at", "observed_at")
 _BEGINNINGS = ("entry_date", "start", "issued_on", "registered_on", "inspected_on", "held_on")
@@ -51,7 +63,7 @@ class Mention(msgspec.Struct, frozen=True):
 
     kind: str  # person | employer | lodging | institution | area
     identifiers: tuple[str, ...]
-    role: str  # subject | worker | guarantor | visitor | merged | split
+    role: str  # subject | worker | guarantor | visitor | province | merged | split
     person: PersonBlock | None = None
 
 
@@ -62,8 +74,6 @@ def mentions(event: Event) -> tuple[Mention, ...]:
     if isinstance(data, IdentityChanged):
         role = "merged" if event.type == "identity.merged.v1" else "split"
         return tuple(Mention("person", (identifier_of_key(key),), role) for key in data.subjects)
-    if isinstance(data, CommunityReported):
-        return (Mention("area", (f"area:{data.area}",), "subject"),)
     found = []
     permit_no = data.permit_no if naming.own_permit else None
     for person, role in naming.persons(data):
@@ -72,7 +82,29 @@ def mentions(event: Event) -> tuple[Mention, ...]:
     for field, kind, role in naming.others:
         if value := getattr(data, field):
             found.append(Mention(kind, (f"{kind}:{value}",), role))
+    found += [Mention("area", (f"area:{code}",), role) for code, role in naming.areas(data)]
     return tuple(found)
+
+
+def _located(data: LocationReported) -> Iterable[tuple[str, str]]:
+    """What an office reports is a fact about the district, too; a visit that a host's officer reports, about the province."""
+    if data.reporter_role in OFFICIAL_ROLES:
+        yield district_of(data.area), "subject"
+    if is_visit(data):
+        yield province_of(data.area), PROVINCE
+
+
+def is_visit(data: LocationReported) -> bool:
+    """Whether the report is that of a host: an officer of the government says that somebody was there on a visit."""
+    return data.activity == "visit" and data.reporter_role == "officer"
+
+
+_AREAS: dict[type[Any], Callable[[Any], Iterable[tuple[str, str]]]] = {
+    CommunityReported: lambda data: ((district_of(data.area), "subject"),),
+    LocationReported: _located,
+    WorkplaceInspected: lambda data: ((district_of(data.area), "subject"),),
+    VisitPlanned: lambda data: ((code, PROVINCE) for code in dict.fromkeys(map(province_of, data.areas))),
+}
 
 
 class _Naming(msgspec.Struct, frozen=True):
@@ -81,6 +113,7 @@ class _Naming(msgspec.Struct, frozen=True):
     persons: Callable[[Any], Iterable[tuple[PersonBlock, str]]]
     own_permit: bool  # its permit number is the person's own
     others: tuple[tuple[str, str, str], ...]  # field, kind, role
+    areas: Callable[[Any], Iterable[tuple[str, str]]]  # code, role
 
 
 def _naming(model: type[Any]) -> _Naming:
@@ -93,7 +126,7 @@ def _naming(model: type[Any]) -> _Naming:
     elif "workers" in fields:
         persons = lambda data: [(worker.person, "worker") for worker in data.workers]  # noqa: E731
     others = tuple((field, *named) for field, named in _NAMING_FIELDS.items() if field in fields)
-    return _Naming(persons, "person" in fields and "permit_no" in fields, others)
+    return _Naming(persons, "person" in fields and "permit_no" in fields, others, _AREAS.get(model, lambda data: ()))
 
 
 _NAMING = {model: _naming(model) for model in EVENT_TYPES.values()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from alerts.core.events.areas import overlap
 from alerts.core.register.facts import Approved, EmployerFacts, Placed, newest_by
 
 
@@ -71,7 +72,3 @@ def continues(newer: Approved, older: Approved) -> bool:
 def _in_force(facts: EmployerFacts, on: date) -> Iterator[Approved]:
     return (approval for approval, last in with_last_days(facts) if last >= on)
 
-
-def overlap(seen: str, approved: str) -> bool:
-    """Same code, or one within the other: a sighting known only by its regency is not held against a district's approval."""
-    return seen == approved or seen.startswith(approved + ".") or approved.startswith(seen + ".")

@@ -117,6 +117,12 @@ class Passport(msgspec.Struct, frozen=True, array_like=True, gc=False):
     replaced: bool
 
 
+class Recent(Fact, frozen=True, array_like=True):
+    """A fact that is given up `REPORTS_KEPT` after this instant."""
+
+    received: datetime
+
+
 class PersonFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     arrivals: tuple[Arrived, ...] = ()
     departures: tuple[Departed, ...] = ()
@@ -189,8 +195,7 @@ class EmployerFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tied: tuple[Tied, ...] = ()
 
 
-class CheckIn(Fact, frozen=True, array_like=True):
-    received: datetime
+class CheckIn(Recent, frozen=True, array_like=True):
     reported_at: datetime | None
     area: str
 
@@ -206,25 +211,52 @@ class InstitutionPermitted(Fact, frozen=True, array_like=True):
     valid_from: date
     valid_until: date
     areas: tuple[str, ...]
+    foreign_staff: int | None = None
+    received: datetime | None = None  # unknown for what was kept before this was
 
 
 class InstitutionEnded(Fact, frozen=True, array_like=True):
     permit_no: str
 
 
+class ActivityHeld(Fact, frozen=True, array_like=True):
+    area: str
+    official: bool
+
+
 class InstitutionFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     permits: tuple[InstitutionPermitted, ...] = ()
     ended: tuple[InstitutionEnded, ...] = ()
+    activities: tuple[ActivityHeld, ...] = ()
 
 
-class CommunitySaid(Fact, frozen=True, array_like=True):
-    received: datetime
+class CommunitySaid(Recent, frozen=True, array_like=True):
     category: str
+    reporter: str = ""  # a salted hash, to tell reporters apart; no view shows it
+
+
+class OfficiallySeen(Recent, frozen=True, array_like=True):
+    """An office found somebody here, or inspected a workplace. Whom and what is not the area's matter."""
+
+
+class Visited(Recent, frozen=True, array_like=True):
+    area: str
+
+
+class Announced(Recent, frozen=True, array_like=True):
+    """A visit announced by letter; kept until after its last day."""
+
+    areas: tuple[str, ...]
+    first_on: date
+    last_on: date
 
 
 class AreaFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     reports: tuple[CommunitySaid, ...] = ()
     newest: datetime | None = None  # as of a lodging
+    officials: tuple[OfficiallySeen, ...] = ()
+    visits: tuple[Visited, ...] = ()  # of a province, as are announcements
+    announced: tuple[Announced, ...] = ()
 
 
 Facts = PersonFacts | EmployerFacts | LodgingFacts | InstitutionFacts | AreaFacts
@@ -254,14 +286,16 @@ def insert(facts: tuple[F, ...], fact: F) -> tuple[F, ...]:
     return (*facts[:place], fact, *facts[place:])
 
 
-def insert_recent(facts: R, report: CheckIn | CommunitySaid) -> R:
-    """As `insert`, keeping only what was received within `REPORTS_KEPT` of the newest receipt."""
-    newest = max(facts.newest or report.received, report.received)
+def insert_recent(facts: R, name: str, fact: Recent, received: datetime) -> R:
+    """As `insert` into that list, with all lists keeping only what was received within `REPORTS_KEPT` of the newest receipt."""
+    newest = max(facts.newest or received, received)
     oldest = newest - REPORTS_KEPT
-    reports = insert(facts.reports, report)
-    if min(map(_RECEIVED, reports)) < oldest:
-        reports = tuple(r for r in reports if r.received >= oldest)
-    return msgspec.structs.replace(facts, reports=reports, newest=newest)
+    lists = {other: kept for other in facts.__struct_fields__ if isinstance(kept := getattr(facts, other), tuple)}
+    lists[name] = insert(lists[name], fact)
+    for other, kept in lists.items():
+        if kept and min(map(_RECEIVED, kept)) < oldest:
+            lists[other] = tuple(r for r in kept if r.received >= oldest)
+    return msgspec.structs.replace(facts, newest=newest, **lists)
 
 
 def newest_by(facts: Sequence[F], name: str) -> dict[str, F]:

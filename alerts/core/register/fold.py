@@ -12,10 +12,13 @@ from typing import Any
 
 import msgspec
 
+from alerts.core.calendar import start_of_day
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import PersonBlock
-from alerts.core.events.mentions import Mention, happened
+from alerts.core.events.mentions import PROVINCE, Mention, happened
 from alerts.core.register.facts import (
+    ActivityHeld,
+    Announced,
     Application,
     ApprovalEnded,
     Approved,
@@ -33,6 +36,7 @@ from alerts.core.register.facts import (
     Left,
     Lodged,
     LodgingFacts,
+    OfficiallySeen,
     Passport,
     Permit,
     PermitEnded,
@@ -44,6 +48,7 @@ from alerts.core.register.facts import (
     Staffed,
     Tied,
     Unstaffed,
+    Visited,
     Workplaced,
     insert,
     insert_recent,
@@ -57,7 +62,7 @@ VERIFIED_ROLES = frozenset({"inspector", "camat", "lurah", "police", "immigratio
 
 def apply(facts: Facts, event: Event, mention: Mention) -> Facts:
     """The facts with what `event` says about the subject of `mention`; the same object if it says nothing that is kept."""
-    fold = _FOLDS.get((mention.kind, event.type))
+    fold = _FOLDS.get((PROVINCE if mention.role == PROVINCE else mention.kind, event.type))
     if fold is None:
         return facts
     folded: Facts = fold(facts, (happened(event), event.source, event.id), event.data, event)
@@ -170,12 +175,19 @@ def _tied(facts: EmployerFacts, says: Says, data: Any, _: Event) -> Facts:
 
 def _checked_in(facts: LodgingFacts, says: Says, data: Any, event: Event) -> Facts:
     report = CheckIn(*says, event.received, data.reported_at, data.area)
-    return insert_recent(facts, report)
+    return insert_recent(facts, "reports", report, event.received)
 
 
-def _institution_permit(facts: InstitutionFacts, says: Says, data: Any, _: Event) -> Facts:
+def _institution_permit(facts: InstitutionFacts, says: Says, data: Any, event: Event) -> Facts:
     permit = InstitutionPermitted(
-        *says, data.permit_no, data.permit, data.valid_from, data.valid_until, tuple(data.areas)
+        *says,
+        data.permit_no,
+        data.permit,
+        data.valid_from,
+        data.valid_until,
+        tuple(data.areas),
+        data.foreign_staff,
+        event.received,
     )
     return _add(facts, "permits", permit)
 
@@ -184,8 +196,28 @@ def _institution_ended(facts: InstitutionFacts, says: Says, data: Any, _: Event)
     return _add(facts, "ended", InstitutionEnded(*says, data.permit_no))
 
 
+def _activity_held(facts: InstitutionFacts, says: Says, data: Any, _: Event) -> Facts:
+    return _add(facts, "activities", ActivityHeld(*says, data.area, data.official))
+
+
 def _community(facts: AreaFacts, says: Says, data: Any, event: Event) -> Facts:
-    return insert_recent(facts, CommunitySaid(*says, event.received, data.category))
+    said = CommunitySaid(*says, event.received, data.category, data.reporter)
+    return insert_recent(facts, "reports", said, event.received)
+
+
+def _officially_seen(facts: AreaFacts, says: Says, _: Any, event: Event) -> Facts:
+    return insert_recent(facts, "officials", OfficiallySeen(*says, event.received), event.received)
+
+
+def _visited(facts: AreaFacts, says: Says, data: Any, event: Event) -> Facts:
+    return insert_recent(facts, "visits", Visited(*says, event.received, data.area), event.received)
+
+
+def _announced(facts: AreaFacts, says: Says, data: Any, event: Event) -> Facts:
+    """It may be received long before the visit, and has to be known until after it."""
+    kept_from = max(event.received, start_of_day(data.until))
+    announced = Announced(*says, kept_from, data.areas, data.from_, data.until)
+    return insert_recent(facts, "announced", announced, event.received)
 
 
 def _used(facts: PersonFacts, at: datetime, person: PersonBlock) -> PersonFacts:
@@ -233,5 +265,10 @@ _FOLDS: dict[tuple[str, str], Callable[[Any, Says, Any, Event], Facts]] = {
     ("lodging", "lodging.checked_in.v1"): _checked_in,
     ("institution", "institution.permit_issued.v1"): _institution_permit,
     ("institution", "institution.permit_ended.v1"): _institution_ended,
+    ("institution", "institution.activity_reported.v1"): _activity_held,
     ("area", "community.reported.v1"): _community,
+    ("area", "location.reported.v1"): _officially_seen,
+    ("area", "workplace.inspected.v1"): _officially_seen,
+    (PROVINCE, "location.reported.v1"): _visited,
+    (PROVINCE, "visit.planned.v1"): _announced,
 }

@@ -172,7 +172,9 @@ class LodgingReport(msgspec.Struct, frozen=True):
 
 class Lodging(msgspec.Struct, frozen=True):
     reports: list[LodgingReport]
+    reported_days: int  # days with a check-in, of the last 90 days that it reported in
     area: str | None = None
+    last_reported_at: datetime | None = None  # receipt of the newest report
 
 
 class InstitutionPermit(msgspec.Struct, frozen=True):
@@ -183,10 +185,24 @@ class InstitutionPermit(msgspec.Struct, frozen=True):
     valid_until: date
     latest: bool  # the newest of its sort, and not ended
     areas: list[str]
+    foreign_staff: int | None = None
+
+
+class PermitYear(msgspec.Struct, frozen=True):
+    """A whole year, from the day that a permit began, in which it was in force and the institution known to us."""
+
+    item: str  # permit number and year
+    permit: str  # prinsip | operasional
+    permit_no: str
+    ends_on: date  # its last day
+    reported: bool  # an activity of this year was reported
 
 
 class Institution(msgspec.Struct, frozen=True):
     permits: list[InstitutionPermit]
+    years: list[PermitYear]
+    outside_areas: list[str]  # areas, outside all permits of the time, of the activities that make `outside_on`
+    outside_on: date | None = None  # latest activity there that an office reports, or that is the second within a year
 
 
 class CommunityReport(msgspec.Struct, frozen=True):
@@ -195,9 +211,21 @@ class CommunityReport(msgspec.Struct, frozen=True):
     observed_at: datetime
 
 
+class Visit(msgspec.Struct, frozen=True):
+    """A visit that an officer reported; days at most 3 apart in one area are one visit."""
+
+    item: str  # area code and first day
+    area: str
+    first_on: date
+    last_on: date
+    announced: bool  # a visit there on one of these days was announced
+
+
 class Area(msgspec.Struct, frozen=True):
     area: str
     reports: list[CommunityReport]
+    visits: list[Visit]  # of a province
+    corroborated_at: datetime | None = None  # latest: 2 independent reporters and an official fact within 72 hours
 
 
 class Feed(msgspec.Struct, frozen=True):

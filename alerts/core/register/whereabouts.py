@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 import msgspec
 
 from alerts.core.calendar import civil_date
-from alerts.core.register.approvals import overlap
+from alerts.core.events.areas import overlap
 from alerts.core.register.facts import Lodged, PersonFacts, Placed, Seen
 from alerts.core.register.views import DoubleNight, Lodgement
 
