@@ -34,6 +34,7 @@ IDS = {
     "annual_report_missing": "tka",
     "companion_missing": "tka",
     "feed_silent": "data",
+    "foreign_org_permit_expired": "lembaga-asing",
     "foreign_org_permit_expiring": "lembaga-asing",
     "itas_not_requested_after_entry": "orang-asing",
     "lodging_report_late": "orang-asing",
