@@ -70,7 +70,10 @@ def _permits(world: World, org_id: str, permit: tuple[str, list[str]], course: t
         }
         world.feeds.publish(_licensor(permit[0]), "institution.permit_ended.v1", settled, data)
     span = (start_of(last - timedelta(days=INSTITUTION_BEFORE_DAYS)), settled)
-    world.truth.append(fact("permit_running_out", "foreign_org_permit_expiring", f"institution:{org_id}", number, span))
+    subject = f"institution:{org_id}"
+    world.truth.append(fact("permit_running_out", "foreign_org_permit_expiring", subject, number, span))
+    over = (start_of(last + timedelta(days=1)), settled)
+    world.truth.append(fact("permit_ended", "foreign_org_permit_expired", subject, number, over))
 
 
 def _licensor(kind: str) -> str:
@@ -148,7 +151,7 @@ def residence_reports(world: World) -> None:
         neighbours = (p for p in residents if p.regency is regency and p.here(at))
         for agency in ("kecamatan", "kelurahan", "fkdm", "kesbangpol"):
             for person in islice(neighbours, 1):
-                report = {"area": person.district, "activity": "visit"}
+                report = {"area": person.district, "activity": "residence"}
                 seen(world, person, at, f"{agency}/{regency.slug}", report)
 
 

@@ -35,6 +35,7 @@ RULES = {
     "rptka_extension_window",
     "sktt_missing",
     "lodging_report_late",
+    "foreign_org_permit_expired",
     "foreign_org_permit_expiring",
     "feed_silent",
 }
