@@ -62,8 +62,9 @@ def of_institutions(history: list[Fact]) -> Iterator[Claim]:
     over = {(fact.org_id, fact.permit_no) for fact in history if fact.type == "institution.permit_ended"}
     for p in newest(sorted(permits, key=lambda p: p.valid_until), "org_id", "permit"):
         if (p.org_id, p.permit_no) not in over:
-            due = midnight(p.valid_until) - 180 * DAY
-            yield Claim("foreign_org_permit_expiring", f"institution:{p.org_id}", p.permit_no, due)
+            last = midnight(p.valid_until)
+            for rule, due in ("expiring", last - 180 * DAY), ("expired", last + DAY):
+                yield Claim(f"foreign_org_permit_{rule}", f"institution:{p.org_id}", p.permit_no, due)
 
 
 def delay(stay: Fact, known: list[Fact]) -> timedelta:

@@ -1,9 +1,9 @@
 """What should stand, by brute force over the whole history: written from the rule files and the design, sharing no code with them.
 
-`standing(events, instants)` says which alerts of the shipped rules in RULES stand: {(rule, subject, item): (severity, unit)}.
-All is answered anew from the events received by then: late, repeated and correcting ones, silent sources, closed alerts.
-`facts.py` reads events and says who is one person; `claims.py` and `person.py` say when a condition holds. Where the text leaves
-two readings, the one taken is marked *Reading*. Not covered: what `facts.py` says, and corrections of an officer's closing.
+`standing(events, instants)` says which alerts of the rules that it knows stand: {(rule, subject, item): (severity, unit)}. All is
+answered anew from the events received by then: late, repeated and correcting ones, silent sources, closed alerts. `facts.py` reads
+events and says who is one person; `claims.py` and `person.py` say when a condition holds. Where the text leaves two readings, the
+one taken is marked *Reading*. Not covered: what `facts.py` says, and corrections of an officer's closing.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ RULES: dict[str, tuple[str, str, dict[str, str]]] = {  # needs, keep, steps
     "unregistered_workplace": ("imigrasi disnaker kemnaker", "180d", {"0d": "medium"}),
     "rptka_extension_window": ("", "31wd", {"0d": "info", "20wd": "low"}),
     "foreign_org_permit_expiring": ("", "181d", {"0d": "low", "90d": "medium", "150d": "high"}),
+    "foreign_org_permit_expired": ("", "180d", {"0d": "high"}),
     "lodging_report_late": ("", "31d", {"0d": "info"}),
     "feed_silent": ("", "9999d", {"0d": "medium"}),
 }
