@@ -1,4 +1,4 @@
-"""Random histories about the rules of the oracle: a few lives that come to the point, and the habits of the agencies that report them.
+"""Random histories about the oracle's rules: a few lives that come to the point, and the habits of the agencies that report them.
 
 A life begins as its rule wants it and meets some turns of fate, lawful or not, on days that crowd around its deadlines. Agencies
 report late, again, or wrong and then right; their offices are listed or not, lively or silent. All of it follows from a seed.
