@@ -71,4 +71,3 @@ def continues(newer: Approved, older: Approved) -> bool:
 
 def _in_force(facts: EmployerFacts, on: date) -> Iterator[Approved]:
     return (approval for approval, last in with_last_days(facts) if last >= on)
-
