@@ -110,7 +110,10 @@ def rules_check(rules: Annotated[Path | None, typer.Argument(help="Folder of rul
     if decided is None:
         err.print(f"{len(problems)} problems; the set is not usable")
         raise typer.Exit(WRONG)
-    err.print(f"{len(decided.settled.rules.rules)} rules are right, set {decided.settled.rules.generation}")
+    found = decided.settled.rules
+    overridden = sum(bool(rule.override) for rule in found.rules)
+    local = f", {overridden} of them overridden here" if overridden else ""
+    err.print(f"{len(found.rules)} rules are right{local}, set {found.generation}")
 
 
 def rules_test(rules: Annotated[Path | None, typer.Argument(help="Folder of rules.")] = None) -> None:

@@ -55,6 +55,19 @@ class Field(msgspec.Struct, frozen=True):
         return issubclass(self.kind, msgspec.Struct)
 
 
+class Named(msgspec.Struct, frozen=True):
+    """What conditions may use by a name that an admin gave it: lists of texts, and macros, which are conditions."""
+
+    lists: dict[str, tuple[str, ...]] = {}
+    macros: dict[str, str] = {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.lists or name in self.macros
+
+
+UNNAMED = Named()
+
+
 class Checked(msgspec.Struct, frozen=True):
     """A condition that the checker accepts: CEL's tree, with the type of each node and where it stands."""
 
@@ -84,8 +97,9 @@ def _field(struct: type, name: str, hint: Any) -> Field:
 class Checker:
     """The checker for one set of variables; make it once for all conditions that share them."""
 
-    def __init__(self, variables: dict[str, type[msgspec.Struct]]) -> None:
-        self.variables = variables
+    def __init__(self, variables: dict[str, type[msgspec.Struct]], named: Named = UNNAMED) -> None:
+        self.variables, self.named = variables, named
+        self.macros: dict[str, Checked | tuple[ConditionError, ...]] = {}  # those that were used, checked
         self.structs: dict[str, type[msgspec.Struct]] = {}  # by CEL name
         self.fields: dict[type, dict[str, Field]] = {}
         for struct in variables.values():
@@ -95,6 +109,7 @@ class Checker:
         messages = {struct.__name__: _message(fields) for struct, fields in self.fields.items()}
         self.pool.AddSerializedFile(_file(PACKAGE, messages).SerializeToString())
         names = {name: cel.Type(f"{PACKAGE}.{struct.__name__}") for name, struct in variables.items()}
+        names |= dict.fromkeys(named.lists, cel.Type.List(cel.Type.STRING)) | dict.fromkeys(named.macros, cel.Type.BOOL)
         self.env = cel.NewEnv(self.pool, variables=names)
 
     def _publish(self, struct: type[msgspec.Struct]) -> None:
@@ -119,6 +134,12 @@ class Checker:
             types={entry.key: entry.value for entry in checked.type_map},
             positions={entry.key: entry.value for entry in checked.source_info.positions},
         )
+
+    def macro(self, name: str) -> Checked | tuple[ConditionError, ...]:
+        """The typed tree of a macro, checked when it is first used: only then is it known over which variables."""
+        if name not in self.macros:
+            self.macros[name] = self.check(self.named.macros[name])
+        return self.macros[name]
 
     def _explain(self, source: str, message: str) -> tuple[ConditionError, ...]:
         found = []
@@ -150,7 +171,12 @@ class Checker:
         owner, _, _ = name.rpartition(".")
         root = name.split(".", maxsplit=1)[0]
         start = max(1, column - len(owner)) if owner else column  # a qualified name is reported at its last dot
-        return ConditionError(line, start, f"“{root}” is not known here", nearest(root, self.variables))
+        return ConditionError(
+            line,
+            start,
+            f"“{root}” is not known here",
+            nearest(root, [*self.variables, *self.named.lists, *self.named.macros]),
+        )
 
 
 def no_such_function(name: str) -> tuple[str, str]:

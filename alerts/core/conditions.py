@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from alerts.core.cel_checker import Checker, ConditionError
-from alerts.core.condition_walk import Clause, Literal, TooLargeError, walk
+from alerts.core.condition_parts import Clause, Literal
+from alerts.core.condition_walk import TooLargeError, walk
 
 __all__ = ["SOURCE_LIMIT", "Clause", "Condition", "ConditionError", "Literal", "compile_condition", "compile_with"]
 
@@ -24,7 +25,8 @@ class Condition(msgspec.Struct, frozen=True):
     """A checked condition. `holds(values)` takes the rule's variables by name: {"person": Person(…), "stay": Stay(…)}.
 
     `reads` names every published fact it looks at ("stay.latest", "person.stays[].latest"), `literals` every text it
-    compares with, `clauses` the parts that it joins with `&&`; `text` is its canonical form.
+    compares with, `clauses` the parts that it joins with `&&`, `names` the lists and macros it uses; `text` is its canonical
+    form, in which those are written out.
     """
 
     source: str
@@ -33,6 +35,7 @@ class Condition(msgspec.Struct, frozen=True):
     literals: tuple[Literal, ...]
     clauses: tuple[Clause, ...]
     holds: Callable[[dict[str, Any]], bool]
+    names: frozenset[str] = frozenset()
 
 
 def compile_condition(
@@ -55,4 +58,4 @@ def compile_with(checker: Checker, source: str) -> Condition | tuple[ConditionEr
         return (ConditionError(1, 1, str(error), "fewer brackets, or several rules"),)
     if found.errors:
         return found.errors
-    return Condition(source, found.text, found.reads, found.literals, found.clauses, found.holds)
+    return Condition(source, found.text, found.reads, found.literals, found.clauses, found.holds, found.names)

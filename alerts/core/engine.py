@@ -10,6 +10,7 @@ A verdict reads as a ladder; the first rung that fails is the answer (and the "w
     deadline ahead     -> not yet; look again then
     `keep` passed      -> it stood long enough; it ends, once and for good
     closed by officer  -> not raised again for what was due by then
+    excepted           -> an exception of the rule covers it; look again when that ends
     source incomplete  -> unknown: a standing alert stays as it is, a new one is not raised
     otherwise          -> it stands, on the step that `now` has reached
 
@@ -27,12 +28,13 @@ from typing import Any
 import msgspec
 
 from alerts.core.calendar import Calendar, MissingYear
+from alerts.core.exemptions import exempted
 from alerts.core.feeds import FeedList, FeedState
 from alerts.core.register.derive import derive
 from alerts.core.register.facts import EmployerFacts
-from alerts.core.register.subject import AnySubject, Handled, Standing
+from alerts.core.register.subject import AnySubject, Standing, closings
 from alerts.core.routing import Units
-from alerts.core.rules import Rule, RuleSet, Severity, Status
+from alerts.core.rules import Exemption, Rule, RuleSet, Severity, Status
 from alerts.core.shown import area_of, as_text, read, shown_facts
 
 MEANING = 3  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
@@ -60,6 +62,7 @@ class State(enum.StrEnum):
     ahead = "deadline ahead"
     expired = "stood as long as the rule keeps it"
     closed = "closed by an officer"
+    excepted = "excepted"
     unknown = "unknown: source silent"
     wanted = "stands"
 
@@ -80,6 +83,7 @@ class Verdict(msgspec.Struct, frozen=True):
     next_change: datetime | None = None
     waits_for: str | None = None  # the kind of source that is not complete...
     waits_until: datetime | None = None  # ...up to this instant
+    exception: Exemption | None = None  # what leaves it alone
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +103,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     due: datetime
     raised_at: datetime
     facts: tuple[tuple[str, str], ...]  # those the rule lists, as text: dates ISO, instants in UTC
-    reason: str  # why the alert changed: due, step, moved, facts, kept, inhibited, closed, rule, renamed, merged
+    reason: str  # why: due, step, moved, facts, kept, inhibited, closed, rule, renamed, merged, or `excepted: ` and why
     late: bool
     shadow: bool
     generation: str
@@ -161,6 +165,7 @@ def _differ(
     }
     standing, twins = _standing(subject)
     ends = {(v.rule.id, v.item): _ENDS[v.state] for v in verdicts if v.state in _ENDS}
+    ends |= {(v.rule.id, v.item): ("withdrawn", f"excepted: {v.exception.reason}") for v in verdicts if v.exception}
     ends |= dict.fromkeys(inhibited, ("expired", "inhibited"))
     held = {(v.rule.id, v.item) for v in verdicts if v.state in (State.unknown, State.uncounted)}
 
@@ -239,13 +244,17 @@ def _judge(
             due = context.calendar.add(fact, rule.due.offset)
             if now < due:
                 return Verdict(rule, item, values, State.ahead, due, next_change=due)
-        round, closed = _closings(subject.handled, rule.id, item, due)
+        round, closed = closings(subject.handled, rule.id, item, due)
         since = due or _since(subject, rule.id, item, now)
         expires = context.calendar.add(since, rule.keep) if rule.keep else None
         if expires and now >= expires:
             return Verdict(rule, item, values, State.expired, due)
         if closed:
             return Verdict(rule, item, values, State.closed, due, round=round, next_change=expires)
+        if excepted := exempted(rule, values, now):
+            exception, ends = excepted
+            again = min(ends, expires) if expires else ends
+            return Verdict(rule, item, values, State.excepted, due, 0, round, again, exception=exception)
         return _climb(Verdict(rule, item, values, State.wanted, due, round=round), since, expires, context, now)
     except MissingYear:
         return Verdict(rule, item, values, State.uncounted, due)
@@ -282,14 +291,6 @@ def _incomplete(rule: Rule, context: Context, at: datetime) -> str | None:
         if until is not None and until < at:
             return kind
     return None
-
-
-def _closings(handled: tuple[Handled, ...], rule: str, item: str, due: datetime | None) -> tuple[int, bool]:
-    """How often the alert was closed before it was due anew (its round), and whether it was closed since."""
-    closed_at = [h.at for h in handled if h.rule == rule and h.item == item]
-    if due is None:
-        return 0, bool(closed_at)
-    return sum(at < due for at in closed_at), any(at >= due for at in closed_at)
 
 
 def _since(subject: AnySubject, rule: str, item: str, now: datetime) -> datetime:

@@ -91,6 +91,14 @@ class Step(msgspec.Struct, frozen=True):
     notify: tuple[str, ...] = ()  # "province", or unit ids
 
 
+class Exemption(msgspec.Struct, frozen=True):
+    """An exception: until the end of a day (WIB) the rule leaves alone what has one of the values in every fact named."""
+
+    reason: str
+    until: date
+    where: tuple[tuple[Path, tuple[str | int | bool, ...]], ...]  # dates as ISO text
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule file. `steps` is never empty: a rule without a ladder has one step at 0d."""
 
@@ -114,6 +122,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     template: str
     fingerprint: str  # of about, each, when, due: the meaning that decides whether open alerts survive an edit
     file: str = ""  # where it was read, for people
+    exceptions: tuple[Exemption, ...] = ()
+    override: str = ""  # the file of its local override
 
 
 class RuleSet(msgspec.Struct, frozen=True, dict=True):
@@ -154,5 +164,6 @@ def _reads(rule: Rule) -> Iterator[str]:
         root, _, rest = name.partition(".")
         if root == rule.about:
             yield rest.partition("[")[0]
-    paths = (*rule.facts, rule.area, rule.due.fact if rule.due else None)
+    excepted = (path for exception in rule.exceptions for path, _ in exception.where)
+    paths = (*rule.facts, *excepted, rule.area, rule.due.fact if rule.due else None)
     yield from (path.field for path in paths if path and path.root == rule.about)

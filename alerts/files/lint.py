@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
 from alerts.core.conditions import Condition
+from alerts.core.rules import Offset
 from alerts.files.reading import Document, Problem
-from alerts.files.schema import RuleFile
+from alerts.files.schema import OverrideFile, RuleFile, StepShape
 
 # Published types carry no such facts; these are the words by which one could still be smuggled into a text comparison.
 _WHO_PEOPLE_ARE = """
@@ -29,15 +30,21 @@ _STATES = """
     UKR UMI URY USA UTO UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM YEM ZAF ZMB ZWE"""  # ISO 3166-1 alpha-3
 
 
+_QUOTED = re.compile(r"'(?:\\.|[^'\\])*'")
+_EQUALS = re.compile(r"([\w.]+) == ('(?:\\.|[^'\\])*'|-?\d+)")
 _WORDS, _CODES = frozenset(_WHO_PEOPLE_ARE.split()), frozenset(_STATES.split())
 
 
-def unfair(document: Document, condition: Condition) -> Iterator[Problem]:
+def names_people(text: str) -> bool:
+    """Whether a text could be a mark of who somebody is."""
+    return text.strip().upper() in _CODES or bool(set(re.findall(r"[^\W\d_]+", text.lower())) & _WORDS)
+
+
+def unfair(document: Document, condition: Condition, key: str) -> Iterator[Problem]:
     """Comparisons with a state, a faith or another mark of who somebody is."""
     for literal in condition.literals:
-        words = set(re.findall(r"[^\W\d_]+", literal.text.lower()))
-        if literal.text.strip().upper() in _CODES or words & _WORDS:
-            place = document.within(("when",), literal.line, literal.column)
+        if names_people(literal.text):
+            place = document.within((key,), literal.line, literal.column)
             what = f"'{literal.text}' singles out people by who they are, which no rule may do"
             yield Problem(document.file, *place, what, "a condition on permits, places and deadlines only")
 
@@ -68,7 +75,7 @@ def _there(path: Path) -> bool:
         return False
 
 
-def ladder(document: Document, shape: RuleFile) -> Iterator[Problem]:
+def ladder(document: Document, shape: RuleFile | OverrideFile) -> Iterator[Problem]:
     """Steps that do not climb in time. Working days are compared with working days only."""
     previous = -1
     for number, step in enumerate(shape.steps or ()):
@@ -80,7 +87,46 @@ def ladder(document: Document, shape: RuleFile) -> Iterator[Problem]:
         yield document.problem(("steps",), "working days and other days are mixed in one ladder", "one of the two")
 
 
-def overdue(document: Document, shape: RuleFile, today: date) -> Iterator[Problem]:
+def unreached(document: Document, steps: Sequence[StepShape], keep: Offset | None) -> Iterator[Problem]:
+    """Steps that come when the alert has ended. Working days are never fewer days, but how many more nobody knows here."""
+    for number, step in enumerate(steps):
+        if keep and (step.at.unit == "wd" or keep.unit != "wd") and _least_hours(step.at) >= _least_hours(keep):
+            what = f"the step at {step.at} is never reached: the alert is kept {keep} only"
+            yield document.problem(("steps", number, "at"), what, "an earlier step, or a longer keep")
+
+
+def _least_hours(offset: Offset) -> int:
+    return offset.amount * (1 if offset.unit == "h" else 24)
+
+
+def constant(document: Document, condition: Condition, key: str, variables: Iterable[str]) -> Iterator[Problem]:
+    """Clauses that no fact decides, and clauses that cannot hold together."""
+    known = re.compile(rf"\b({'|'.join(variables)})\.")
+    plain = [_QUOTED.sub("''", clause.text) for clause in condition.clauses]
+    for text in (clause.text for clause, bare in zip(condition.clauses, plain, strict=True) if not known.search(bare)):
+        yield document.problem((key,), f"“{text}” is the same whatever the facts are", "the condition without it")
+    texts = {clause.text for clause in condition.clauses}
+    for text in sorted(texts):
+        if {f"!{text}", f"!({text})"} & texts:
+            yield document.problem((key,), f"“{text}” is asked for and ruled out, so it never holds", "one of the two")
+    values: dict[str, set[str]] = {}
+    for found in filter(None, map(_EQUALS.fullmatch, sorted(texts))):
+        values.setdefault(found[1], set()).add(found[2])
+    for fact, asked in values.items():
+        if len(asked) > 1:
+            what = f"{fact} cannot be {' and '.join(sorted(asked))} at once, so it never holds"
+            yield document.problem((key,), what, f"{fact} in [{', '.join(sorted(asked))}]")
+
+
+def unserved(document: Document, needs: Sequence[str], served: frozenset[str] | None) -> Iterator[Problem]:
+    """Kinds of source that nobody publishes as: they are never waited for, so the rule takes all that is missing as absent."""
+    for number, kind in enumerate(needs):
+        if served is not None and kind not in served:
+            what = f"feeds.yaml has no office of “{kind}”, so nothing is waited for"
+            yield document.problem(("needs", number), what, "a kind that has one, or the office into feeds.yaml")
+
+
+def overdue(document: Document, review_by: date, today: date) -> Iterator[Problem]:
     """A review that is late is a warning: a rule does not stop working on a day."""
-    if shape.review_by < today:
-        yield document.problem(("review_by",), f"the review was due on {shape.review_by}", "a new date, after review")
+    if review_by < today:
+        yield document.problem(("review_by",), f"the review was due on {review_by}", "a new date, after review")

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from datetime import date, datetime
+from itertools import chain
 from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
@@ -21,11 +22,12 @@ import msgspec
 from alerts.core.cel_checker import Checker, Field, nearest
 from alerts.core.conditions import Condition, compile_with
 from alerts.core.register.views import KINDS
-from alerts.core.rules import NOW_OFFSET, Due, Path, Rule, RuleSet, Severity, Step, Text
-from alerts.files import lint, schema
-from alerts.files.reading import Document, Keys, Problem, name_of, read, validate
+from alerts.core.rules import NOW_OFFSET, Due, Path, Rule, RuleSet, Severity, Status, Step, Text
+from alerts.files import exceptions, lint, overrides, schema
+from alerts.files.lists import LISTS, load_named, unused
+from alerts.files.reading import Document, Keys, Problem, bounded, name_of, read, validate
 
-NOT_RULES = ("units.yaml", "feeds.yaml", "policy.yaml", "holidays.yaml", "areas.yaml", "lists.yaml")
+NOT_RULES = ("units.yaml", "feeds.yaml", "policy.yaml", "holidays.yaml", "areas.yaml", LISTS)
 
 Value = TypeVar("Value")
 
@@ -41,12 +43,15 @@ class Loaded(msgspec.Struct, frozen=True):
 def load_rules(root: FilePath, today: date) -> Loaded:
     """Load every rule below root: each *.yaml that is neither a test nor reviewed data. Never raises for their contents."""
     load = _Load(root, today)
-    for path in _rule_paths(root, load.problems):
+    paths = list(_rule_paths(root, load.problems))
+    shared = [path for path in paths if not path.name.endswith(overrides.ENDING)]
+    load.take_overrides([path for path in paths if path.name.endswith(overrides.ENDING)], shared)
+    for path in shared:
         load.take(path)
     if not load.documents and not load.problems:
         load.problems.append(Problem(name_of(root, root), 1, 1, "there are no rule files here", "the folder of rules"))
     load.compare()
-    problems, warnings = tuple(sorted(set(load.problems))), tuple(sorted(set(load.warnings)))
+    problems, warnings = bounded(load.problems), bounded(load.warnings)
     if problems:
         return Loaded(None, problems, warnings)
     rules = tuple(sorted(load.rules, key=lambda rule: rule.id))
@@ -64,7 +69,10 @@ def _rule_paths(root: FilePath, problems: list[Problem]) -> Iterator[FilePath]:
             if name.endswith(".yml"):
                 problems.append(Problem(name_of(path, root), 1, 1, "this file would not be read", "a name in .yaml"))
             ours = name.endswith(".yaml") and not name.startswith(".")
-            if ours and not name.endswith(".test.yaml") and name not in NOT_RULES:
+            if ours and name in NOT_RULES and FilePath(folder) != root:
+                what = "this file is read at the top of the folder of rules only"
+                problems.append(Problem(name_of(path, root), 1, 1, what, "it there"))
+            elif ours and not name.endswith(".test.yaml") and name not in NOT_RULES:
                 yield path
 
 
@@ -81,6 +89,28 @@ class _Load:
         self.digest = hashlib.sha256()
         self.checkers: dict[tuple[str, ...], Checker] = {}
         self.compile = functools.cache(compile_with)  # rules that differ in due only are common
+        self.overrides: dict[str, overrides.Override] = {}
+        self.named, self.lists, problems = load_named(root)
+        self.problems.extend(problems)
+        self.served = _served(root)
+        if self.lists:
+            self.note(root / LISTS, self.lists)
+
+    def note(self, path: FilePath, document: Document) -> None:
+        """Make the generation depend on this file."""
+        self.digest.update(os.fsencode(path.relative_to(self.root)))  # a name need not be UTF-8
+        self.digest.update(f"\n{len(document.text)}\n{document.text}".encode())
+
+    def take_overrides(self, paths: list[FilePath], rules: list[FilePath]) -> None:
+        found = []
+        for path in paths:
+            override, problems = overrides.read_override(path, self.root)
+            self.problems.extend(problems)
+            if override:
+                self.note(path, override.document)
+                found.append((path.name.removesuffix(overrides.ENDING), override))
+        self.overrides, unpaired = overrides.paired(found, (path.stem for path in rules))
+        self.problems.extend(unpaired)
 
     def take(self, path: FilePath) -> None:
         self.stems.add(path.stem)
@@ -89,8 +119,7 @@ class _Load:
             self.problems.extend(document)
             return
         self.documents[path] = document
-        self.digest.update(os.fsencode(path.relative_to(self.root)))  # a name need not be UTF-8
-        self.digest.update(f"\n{len(document.text)}\n{document.text}".encode())
+        self.note(path, document)
         if not isinstance(document.data, dict):
             self.problems.append(document.problem((), "this is not a rule", "id: …, status: …, and so on"))
             return
@@ -98,24 +127,61 @@ class _Load:
         shape, problems = validate(document, schema.RuleFile)
         self.problems.extend(problems)
         self.problems.extend(lint.contradictory(document, path))
-        condition = _Meaning(document, self).check()
+        meaning = _Meaning(document, self)
+        condition = meaning.check()
         if shape is None:
             return
         self.problems.extend(lint.ladder(document, shape))
-        self.warnings.extend(lint.overdue(document, shape, self.today))
-        if condition is not None and len(self.problems) == before:
+        self.doubts(document, shape)
+        override = self.overrides.get(path.stem)
+        said = override.shape if override else None
+        if not (said and (said.steps or said.severity or said.keep)):
+            self.warnings.extend(lint.unreached(document, shape.steps or (), shape.keep))
+        if not (said and said.review_by):
+            self.warnings.extend(lint.overdue(document, shape.review_by, self.today))
+        if condition is None or len(self.problems) > before:
+            return
+        if override is None:
             self.rules.append(_rule(document, shape, condition))
+        elif override.shape and (laid := self.lay(override.document, override.shape, shape, condition, meaning)):
+            self.rules.append(_rule(document, *laid, override.document.file))
+
+    def doubts(self, document: Document, shape: schema.RuleFile | schema.OverrideFile) -> None:
+        """What a rule or an override may say, although it probably should not."""
+        self.warnings.extend(exceptions.ended(document, shape.exceptions, self.today))
+        self.warnings.extend(lint.unserved(document, shape.needs or (), self.served))
+
+    def lay(
+        self,
+        document: Document,
+        override: schema.OverrideFile,
+        shape: schema.RuleFile,
+        condition: Condition,
+        meaning: _Meaning,
+    ) -> tuple[schema.RuleFile, Condition] | None:
+        """The rule and its condition with the override laid over them; None where that is not right."""
+        before, merged = len(self.problems), overrides.laid_over(shape, override)
+        self.problems.extend(overrides.unlaid(document, shape, override, merged))
+        self.problems.extend(lint.ladder(document, override))
+        if override.steps or override.keep:
+            self.warnings.extend(lint.unreached(document, merged.steps or (), merged.keep))
+        self.doubts(document, override)
+        if override.review_by:
+            self.warnings.extend(lint.overdue(document, override.review_by, self.today))
+        joined = _Meaning(document, self, meaning.checker).joined(condition)
+        return (merged, joined) if joined and len(self.problems) == before else None
 
     def checker(self, about: str, each: str, item: type[msgspec.Struct] | None) -> Checker:
         key = (about, each, item.__name__ if item else "")
         if key not in self.checkers:
             variables: dict[str, type[msgspec.Struct]] = {about: KINDS[about]}
-            self.checkers[key] = Checker(variables | {each: item} if item else variables)
+            self.checkers[key] = Checker(variables | {each: item} if item else variables, self.named)
         return self.checkers[key]
 
     def compare(self) -> None:
-        """What only the whole set shows: ids that are taken, ids that do not exist."""
+        """What only the whole set shows: ids that are taken, ids and names that do not exist or are of no use."""
         files: dict[str, str] = {}
+        retired = {rule.id for rule in self.rules if rule.status is Status.retired}
         for path, document in self.documents.items():
             first = files.setdefault(path.stem, document.file)
             if first != document.file:
@@ -129,6 +195,20 @@ class _Load:
                     self.problems.append(
                         document.problem(("inhibits", number), what, near[0] if near else "the id of a rule")
                     )
+                if other in retired:
+                    what = f"“{other}” is retired, so it never stands"
+                    self.warnings.append(document.problem(("inhibits", number), what, "the others only"))
+        if self.lists and not self.problems:
+            used = frozenset(chain.from_iterable(rule.when.names for rule in self.rules))
+            self.warnings.extend(unused(self.lists, self.named, used))
+
+
+def _served(root: FilePath) -> frozenset[str] | None:
+    """The kinds of source that have an office in feeds.yaml; None where that cannot be known."""
+    document = read(root / "feeds.yaml", root)
+    if isinstance(document, tuple) or not isinstance(document.data, dict):
+        return None
+    return frozenset(kind for kind, said in document.data.items() if isinstance(said, dict) and said.get("offices"))
 
 
 def _listed(document: Document, key: str) -> Iterator[tuple[int, Any]]:
@@ -139,11 +219,11 @@ def _listed(document: Document, key: str) -> Iterator[tuple[int, Any]]:
 class _Meaning:
     """The keys of one rule that speak about the register, held against the published types."""
 
-    def __init__(self, document: Document, load: _Load) -> None:
-        self.document, self.load = document, load
+    def __init__(self, document: Document, load: _Load, checker: Checker | None = None) -> None:
+        self.document, self.load, self.checker = document, load, checker
 
-    def refuse(self, keys: Keys, what: str, write: str) -> None:
-        self.load.problems.append(self.document.problem(keys, what, write))
+    def refuse(self, keys: Keys, what: str, write: str, key: bool = False) -> None:
+        self.load.problems.append(self.document.problem(keys, what, write, key))
 
     def parsed(self, parse: Callable[[Any], Value], value: Any) -> Value | None:
         try:
@@ -152,12 +232,12 @@ class _Meaning:
             return None  # the schema has told
 
     def check(self) -> Condition | None:
-        """Check about, each, when, due, area and facts; the condition if it is one."""
+        """Check about, each, when, due, area, facts and exceptions; the condition if it is one."""
         data = self.document.data
         about = data.get("about")
         if not isinstance(about, str) or about not in KINDS:
             return None
-        checker = self.variables(about, data.get("each"))
+        self.checker = checker = self.variables(about, data.get("each"))
         if checker is None:
             return None
         due = self.parsed(schema.parse_due, data.get("due"))
@@ -175,7 +255,30 @@ class _Meaning:
             field = self.field(("facts", number), checker, fact) if fact else None
             if field and field.record:
                 self.refuse(("facts", number), f"{fact} holds whole records", "one plain fact")
-        return self.condition(checker)
+        self.exceptions(checker)
+        return self.condition(checker, "when")
+
+    def exceptions(self, checker: Checker) -> None:
+        def field_of(keys: Keys, path: Path) -> Field | None:
+            return self.field(keys, checker, path, key=True)
+
+        self.load.problems.extend(exceptions.mistaken(self.document, field_of))
+
+    def joined(self, base: Condition) -> Condition | None:
+        """For an override: the rule's condition and its own, which is checked by itself so that it says where it is wrong."""
+        assert self.checker
+        self.exceptions(self.checker)
+        if self.document.data.get("and_when") is None:
+            return base
+        more = self.condition(self.checker, "and_when")
+        if more is None:
+            return None
+        both = self.load.compile(self.checker, f"({base.source}\n) && ({more.source}\n)")
+        if isinstance(both, Condition):
+            return both
+        for error in both:
+            self.refuse(("and_when",), f"together with the rule's own: {error.what}", error.write)
+        return None
 
     def variables(self, about: str, text: Any) -> Checker | None:
         if text is None:
@@ -193,29 +296,33 @@ class _Meaning:
         if items.name == about:
             self.refuse(("each",), f"“{about}” is the subject already", "another name for the item")
             return None
+        if items.name in self.load.named:
+            self.refuse(("each",), f"“{items.name}” stands for something else in {LISTS}", "another name for the item")
+            return None
         return self.load.checker(about, items.name, field.kind)
 
-    def field(self, keys: Keys, checker: Checker, path: Path) -> Field | None:
+    def field(self, keys: Keys, checker: Checker, path: Path, key: bool = False) -> Field | None:
         if path.root not in checker.variables:
-            self.refuse(keys, f"“{path.root}” is not known here", nearest(path.root, checker.variables))
+            self.refuse(keys, f"“{path.root}” is not known here", nearest(path.root, checker.variables), key)
             return None
         fields = checker.fields[checker.variables[path.root]]
         if path.field not in fields:
             known = [f"{path.root}.{name}" for name in fields]
-            self.refuse(keys, f"“{path.root}” has no fact “{path.field}”", nearest(str(path), known))
+            self.refuse(keys, f"“{path.root}” has no fact “{path.field}”", nearest(str(path), known), key)
         return fields.get(path.field)
 
-    def condition(self, checker: Checker) -> Condition | None:
-        source = self.document.data.get("when")
+    def condition(self, checker: Checker, key: str) -> Condition | None:
+        source = self.document.data.get(key)
         if not isinstance(source, str):
             return None
         condition = self.load.compile(checker, source)
         if isinstance(condition, tuple):
             for error in condition:
-                place = self.document.within(("when",), error.line, error.column)
+                place = self.document.within((key,), error.line, error.column)
                 self.load.problems.append(Problem(self.document.file, *place, error.what, error.write))
             return None
-        self.load.problems.extend(lint.unfair(self.document, condition))
+        self.load.problems.extend(lint.unfair(self.document, condition, key))
+        self.load.warnings.extend(lint.constant(self.document, condition, key, checker.variables))
         return condition
 
 
@@ -224,7 +331,7 @@ def _lists(checker: Checker, about: str) -> str:
     return ", ".join(f"{about}.{name}" for name, field in fields.items() if field.many and field.record) or "nothing"
 
 
-def _rule(document: Document, shape: schema.RuleFile, condition: Condition) -> Rule:
+def _rule(document: Document, shape: schema.RuleFile, condition: Condition, override: str = "") -> Rule:
     steps = tuple(Step(step.at, Severity[step.severity], step.notify) for step in shape.steps or ())
     each = shape.each[0] if shape.each else None
     return Rule(
@@ -248,6 +355,8 @@ def _rule(document: Document, shape: schema.RuleFile, condition: Condition) -> R
         template=shape.template or shape.id,
         fingerprint=_fingerprint(shape, condition),
         file=document.file,
+        exceptions=exceptions.exemptions(shape.exceptions),
+        override=override,
     )
 
 

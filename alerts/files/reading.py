@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from ruamel.yaml.events import (
 
 SIZE_LIMIT = 1024 * 1024  # bytes of one file
 DEPTH_LIMIT = 32
+TOLD_A_FILE = 50  # problems; somebody who has mended these asks again
 _HALF = re.compile("[\ud800-\udfff]")
 SHOWN_MAX = 1000  # characters of a problem in words; what an admin wrote could be as long as the file
 
@@ -100,6 +102,18 @@ class Document(msgspec.Struct, frozen=True):
             index += 1
         index = _nth(self.text, index, wanted, mark.style)
         return self.text.count("\n", 0, index) + 1, index - self.text.rfind("\n", 0, index)
+
+
+def bounded(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Every problem once, in order; of a file that has very many, the first and how many more there are."""
+    told: list[Problem] = []
+    for _, group in groupby(sorted(set(problems)), key=lambda problem: problem.file):
+        found = list(group)
+        told += found[:TOLD_A_FILE]
+        if rest := found[TOLD_A_FILE:]:
+            what = f"and {len(rest)} more problems in this file"
+            told.append(Problem(rest[0].file, rest[0].line, rest[0].column, what))
+    return tuple(told)
 
 
 def _at(data: Any, path: Keys) -> Any:

@@ -103,7 +103,7 @@ def run_rule_tests(rules: RuleSet, setup: Setup, root: Path) -> tuple[Outcome, .
 
 def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outcome:
     """Run the test file of one rule of the set."""
-    path = (root.parent / rule.file).with_suffix(".test.yaml")
+    path = _tests_of(rule, root)
     tests, found = load_rule_tests(path, root)
     problems = list(found)
     failures: list[Failure] = []
@@ -122,6 +122,12 @@ def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outco
             failures += _compare(test, rule, events, settled, seen)
     coverage = tuple(ClauseSeen(clause, True in saw, False in saw) for clause, saw in seen.items())
     return Outcome(rule.id, rule.file, len(tests), tuple(problems), tuple(failures), coverage)
+
+
+def _tests_of(rule: Rule, root: Path) -> Path:
+    """The test file beside the rule; where a local override has one of its own, that."""
+    local = (root.parent / rule.override).with_suffix(".test.yaml")
+    return local if rule.override and local.exists() else (root.parent / rule.file).with_suffix(".test.yaml")
 
 
 def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Problem, ...]]:
@@ -170,7 +176,8 @@ def _compare(
         for _, verdict in verdicts:
             if verdict.rule.id == rule.id:
                 _note(verdict, seen)
-        stood = [alert for alert in _standing(register) if alert.rule in watched]
+        excepted = (Expected(v.rule.id, v.item, state="excepted") for _, v in verdicts if v.state is State.excepted)
+        stood = [alert for alert in (*_standing(register), *excepted) if alert.rule in watched]
         if not _fits(expected.alerts, stood):
             why = tuple(f"{key}: {_reason(v)}" for key, v in verdicts if v.rule.id in watched)
             yield _failure(test, expected, stood, why or ("the events name no subject that the rule is about",))
@@ -189,7 +196,7 @@ def _standing(register: MemoryRegister) -> Iterator[Expected]:
 def _fits(expected: Sequence[Expected], stood: Sequence[Expected]) -> bool:
     """Whether each expected alert can be paired with one that stands, and no standing one is left over."""
     if not expected:
-        return all(alert.state == "unknown" for alert in stood)
+        return all(alert.state is not None for alert in stood)
     first, *rest = expected
     return any(_same(first, alert) and _fits(rest, [*stood[:n], *stood[n + 1 :]]) for n, alert in enumerate(stood))
 
@@ -246,6 +253,8 @@ def _reason(verdict: Verdict) -> str:
         detail = next(f": {c.text}" for c in verdict.rule.when.clauses if not c.holds(verdict.values))
     elif verdict.waits_for and verdict.waits_until:
         detail = f", waits for {verdict.waits_for} to be complete until {_clock(verdict.waits_until)}"
+    elif verdict.exception:
+        detail = f" until {verdict.exception.until}: {verdict.exception.reason}"
     elif verdict.due:
         detail = f", due {_clock(verdict.due)}"
     return f"{named} {verdict.state}{detail}"

@@ -1,4 +1,5 @@
-"""The shape of a rule file: its keys, and the small texts inside them (spans, paths, deadlines)."""
+"""The shape of a rule file, its local override and lists.yaml: their keys, and the small texts inside them (spans, paths,
+deadlines)."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from alerts.core.events.fields import AGENCIES
 from alerts.core.rules import NOW_OFFSET, Due, Each, Offset, Path, Status
 
-_NAME = r"[a-z][a-z0-9_]*"
+NAME = r"[a-z][a-z0-9_]*"
 _SPAN = r"(\d{1,4})(h|d|wd)"
 
 
@@ -27,7 +28,7 @@ def parse_span(value: Any) -> Offset:
 
 def parse_path(value: Any) -> Path:
     """`stay.valid_until` as a Path."""
-    found = re.fullmatch(rf"({_NAME})\.({_NAME})", value) if isinstance(value, str) else None
+    found = re.fullmatch(rf"({NAME})\.({NAME})", value) if isinstance(value, str) else None
     if not found:
         raise ValueError(f"“{value}” does not name a fact; write e.g. stay.valid_until")
     return Path(found[1], found[2])
@@ -35,7 +36,7 @@ def parse_path(value: Any) -> Path:
 
 def parse_each(value: Any) -> tuple[Each, str]:
     """`stay in person.stays` as an Each, and the subject that it is said to be of."""
-    found = re.fullmatch(rf"({_NAME})\s+in\s+({_NAME})\.({_NAME})", value) if isinstance(value, str) else None
+    found = re.fullmatch(rf"({NAME})\s+in\s+({NAME})\.({NAME})", value) if isinstance(value, str) else None
     if not found:
         raise ValueError(f"“{value}” does not name the items; write e.g. stay in person.stays")
     return Each(found[1], found[3]), found[2]
@@ -43,7 +44,7 @@ def parse_each(value: Any) -> tuple[Each, str]:
 
 def parse_due(value: Any) -> Due:
     """`stay.valid_until + 1d` as a Due; `- 0wd` is the last working day on or before."""
-    found = re.fullmatch(rf"({_NAME})\.({_NAME})(?:\s*([+-])\s*{_SPAN})?", value) if isinstance(value, str) else None
+    found = re.fullmatch(rf"({NAME})\.({NAME})(?:\s*([+-])\s*{_SPAN})?", value) if isinstance(value, str) else None
     if not found:
         raise ValueError(
             f"“{value}” is not a deadline; write a date of the register and a span, e.g. stay.valid_until + 1d"
@@ -54,13 +55,29 @@ def parse_due(value: Any) -> Due:
     return Due(Path(found[1], found[2]), offset)
 
 
-def _day(value: Any) -> date:
+def day(value: Any) -> date:
     try:
         if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value):
             return date.fromisoformat(value)
     except ValueError:
         pass
     raise ValueError(f"“{value}” is not a date; write e.g. 2027-06-30")
+
+
+def _last_day(value: Any) -> date:
+    if (found := day(value)).year in range(2000, 2200):
+        return found
+    raise ValueError(f"“{value}” is not within reach; write e.g. 2027-06-30")
+
+
+def _fact_name(value: str) -> str:
+    return str(parse_path(value))
+
+
+def _value(value: Any) -> str | int | bool:
+    if isinstance(value, str | int):
+        return value
+    raise ValueError(f'“{value}” is not a text, a whole number, true or false; write e.g. "15.06", in quotes')
 
 
 def _agency(value: str) -> str:
@@ -71,7 +88,7 @@ def _agency(value: str) -> str:
 
 
 def _id(value: str) -> str:
-    if not re.fullmatch(_NAME, value):
+    if not re.fullmatch(NAME, value):
         raise ValueError(f"“{value}” is not an id; write small letters, digits and _, e.g. stay_expired")
     return value
 
@@ -81,13 +98,20 @@ def _shown(parse: Callable[[Any], Any], pattern: str, example: str) -> tuple[Pla
 
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
-Id = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "pattern": f"^{_NAME}$"})]
+ListValue = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+MacroText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Id = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"})]
 Span = Annotated[Offset, *_shown(parse_span, _SPAN, "30d")]
-Fact = Annotated[Path, *_shown(parse_path, rf"{_NAME}\.{_NAME}", "stay.valid_until")]
-Items = Annotated[tuple[Each, str], *_shown(parse_each, rf"{_NAME}\s+in\s+{_NAME}\.{_NAME}", "stay in person.stays")]
-Deadline = Annotated[Due, *_shown(parse_due, rf"{_NAME}\.{_NAME}(\s*[+-]\s*{_SPAN})?", "stay.valid_until + 1d")]
-Day = Annotated[date, PlainValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
+Fact = Annotated[Path, *_shown(parse_path, rf"{NAME}\.{NAME}", "stay.valid_until")]
+Items = Annotated[tuple[Each, str], *_shown(parse_each, rf"{NAME}\s+in\s+{NAME}\.{NAME}", "stay in person.stays")]
+Deadline = Annotated[Due, *_shown(parse_due, rf"{NAME}\.{NAME}(\s*[+-]\s*{_SPAN})?", "stay.valid_until + 1d")]
+Day = Annotated[date, PlainValidator(day), WithJsonSchema({"type": "string", "format": "date"})]
 Agency = Annotated[str, AfterValidator(_agency), WithJsonSchema({"enum": list(AGENCIES)})]
+LastDay = Annotated[date, PlainValidator(_last_day), WithJsonSchema({"type": "string", "format": "date"})]
+FactName = Annotated[
+    str, AfterValidator(_fact_name), WithJsonSchema({"type": "string", "pattern": rf"^{NAME}\.{NAME}$"})
+]
+Value = Annotated[str | int | bool, PlainValidator(_value), WithJsonSchema({"type": ["string", "integer", "boolean"]})]
 SeverityName = Literal["info", "low", "medium", "high", "critical"]
 
 
@@ -106,6 +130,14 @@ class StepShape(Shape):
     at: Span
     severity: SeverityName
     notify: tuple[Words, ...] = ()
+
+
+class ExceptionShape(Shape):
+    reason: Words = Field(description="why these are no matter for the rule; officers read it")
+    until: LastDay = Field(description="the last day on which it holds")
+    where: Annotated[
+        dict[FactName, Annotated[tuple[Value, ...], Field(min_length=1, max_length=200)]], Field(min_length=1)
+    ]
 
 
 class RuleFile(Shape):
@@ -132,9 +164,55 @@ class RuleFile(Shape):
     facts: tuple[Fact, ...] = Field(description="all that a message may carry")
     inhibits: tuple[Id, ...] = ()
     template: Id | None = None
+    exceptions: tuple[ExceptionShape, ...] = Field(
+        (), max_length=100, description="whom the rule leaves alone until a day"
+    )
+
+
+class OverrideFile(Shape):
+    """What an installation changes about a shared rule without copying it. What is left out stays as the rule says."""
+
+    override: Id = Field(description="the id of the rule")
+    reason: Words = Field(description="why it is otherwise here")
+    status: Status | None = None
+    owner: Words | None = None
+    review_by: Day | None = None
+    and_when: Words | None = Field(None, max_length=4000, description="CEL that has to hold as well")
+    steps: Annotated[tuple[StepShape, ...], Field(min_length=1)] | None = None
+    severity: SeverityName | None = None
+    keep: Span | None = None
+    needs: Annotated[tuple[Agency, ...], Field(min_length=1)] | None = Field(None, description="added to the rule's")
+    template: Id | None = None
+    exceptions: tuple[ExceptionShape, ...] = Field((), max_length=100, description="added to the rule's")
+
+
+class ListShape(Shape):
+    reason: Words
+    values: Annotated[tuple[ListValue, ...], Field(min_length=1, max_length=200)]
+
+
+class ListsFile(Shape):
+    """lists.yaml: what conditions may use by name."""
+
+    lists: Annotated[dict[Id, ListShape], Field(max_length=200)] = Field(default_factory=dict)
+    macros: Annotated[dict[Id, MacroText], Field(max_length=200)] = Field(default_factory=dict)
 
 
 def rule_schema() -> dict[str, Any]:
     """The JSON Schema of a rule file, for editors."""
-    schema = RuleFile.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "A rule of lapor-dini"}
+    return _schema(RuleFile, "A rule of lapor-dini")
+
+
+def override_schema() -> dict[str, Any]:
+    """The JSON Schema of a local override."""
+    return _schema(OverrideFile, "A local override of a rule of lapor-dini")
+
+
+def lists_schema() -> dict[str, Any]:
+    """The JSON Schema of lists.yaml."""
+    return _schema(ListsFile, "The lists and macros of lapor-dini")
+
+
+def _schema(shape: type[Shape], title: str) -> dict[str, Any]:
+    found = shape.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": title}

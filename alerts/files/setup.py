@@ -24,7 +24,7 @@ from alerts.core.feeds import FeedList, FeedOffice
 from alerts.core.policy import Manner, Policy
 from alerts.core.routing import Officer, Unit, Units
 from alerts.core.rules import Severity
-from alerts.files.reading import Document, Keys, Problem, read, validate
+from alerts.files.reading import Document, Keys, Problem, bounded, read, validate
 from alerts.files.setup_schema import (
     AreasFile,
     FeedsFile,
@@ -62,7 +62,7 @@ def load_setup(root: Path, shipped: Path, units_file: Path | None = None) -> Set
     policy = _policy(root, problems)
     calendar = _calendar(root, problems)
     if problems or areas is None:
-        return tuple(sorted(set(problems)))
+        return bounded(problems)
     return Setup(areas, units, feeds, policy, calendar)
 
 

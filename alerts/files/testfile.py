@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, RootModel, WithJson
 from alerts.core.calendar import WIB
 from alerts.core.cel_checker import nearest
 from alerts.core.events.catalogue import EVENT_TYPES
-from alerts.files.reading import Document, Keys, Problem, read, validate
+from alerts.files.reading import Document, Keys, Problem, bounded, read, validate
 from alerts.files.schema import Agency, Id, SeverityName, Shape, Words
 
 
@@ -38,7 +38,7 @@ class Expected(msgspec.Struct, frozen=True):
     item: str | None = None
     severity: str | None = None
     unit: str | None = None
-    state: str | None = None  # "unknown": a source is silent
+    state: str | None = None  # "unknown": a source is silent; "excepted": by an exception of the rule
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -104,7 +104,7 @@ class ExpectedShape(Shape):
     item: Words | None = None
     severity: SeverityName | None = None
     unit: Words | None = None
-    state: Literal["unknown"] | None = None
+    state: Literal["unknown", "excepted"] | None = None
 
 
 class TestShape(Shape):
@@ -124,9 +124,9 @@ def load_rule_tests(path: Path, root: Path) -> tuple[tuple[RuleTest, ...], tuple
     """The tests of a *.test.yaml file, or none of them and every problem in it. Never raises for its contents."""
     document = read(path, root)
     if isinstance(document, tuple):
-        return (), document
+        return (), bounded(document)
     shape, problems = validate(document, TestFile)
-    problems = tuple(sorted({*problems, *_unquoted(document, document.data, ()), *_undated(document)}))
+    problems = bounded((*problems, *_unquoted(document, document.data, ()), *_undated(document)))
     if problems or shape is None:
         return (), problems
     return tuple(_test(document, number, test) for number, test in enumerate(shape.root)), ()

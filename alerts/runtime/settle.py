@@ -20,6 +20,7 @@ from alerts.core.register.views import KINDS
 from alerts.core.rules import Rule
 from alerts.core.turn import Settled
 from alerts.files.loader import load_rules
+from alerts.files.reading import SIZE_LIMIT
 from alerts.files.setup import Setup, load_setup
 from alerts.runtime.settings import shipped
 
@@ -71,7 +72,9 @@ def files_fingerprint(root: Path) -> str:
     for path in sorted(root.rglob("*.yaml")):
         digest.update(os.fsencode(path.relative_to(root)) + b"\0")
         try:
-            digest.update(path.read_bytes() + b"\0")
+            if path.is_file():  # a pipe or a device would never end
+                with path.open("rb") as file:
+                    digest.update(file.read(SIZE_LIMIT + 1) + b"\0")
         except OSError as error:
             digest.update(str(error).encode())
     return digest.hexdigest()[:16]
@@ -95,6 +98,7 @@ def _meanings(rules: Iterable[Rule]) -> dict[tuple[str, str], tuple[object, ...]
             rule.needs,
             rule.area,
             rule.inhibits,
+            rule.exceptions,
         )
         for rule in rules
     }

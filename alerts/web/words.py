@@ -45,6 +45,7 @@ REASONS = _words(  # of a change by the engine
     inhibited=("digantikan peringatan lain", "another alert takes its place"),
     rule=("aturan tidak lagi berlaku", "the rule is no longer in force"),
     renamed=("subjek berganti pengenal", "the subject got another identifier"),
+    excepted=("dikecualikan pada aturan", "excepted in the rule"),
 )
 OUTCOMES = _words(
     confirmed=("terbukti", "confirmed"),
@@ -83,6 +84,7 @@ VERDICTS = _words(  # engine.State by name
     ahead=("Tenggat belum tiba", "The deadline is ahead"),
     expired=("Masa simpan aturan lewat", "It stood as long as the rule keeps it"),
     closed=("Sudah ditutup petugas", "An officer closed it"),
+    excepted=("Dikecualikan pada aturan", "Excepted in the rule"),
     unknown=("Belum diketahui: sumber data diam", "Unknown: source silent"),
     wanted=("Terpenuhi", "It stands"),
 )
@@ -182,4 +184,7 @@ def deadline(due: Due | None) -> Text:
 
 def reason(text: str) -> Text:
     """Why an alert changed: the engine's word in both languages, what an officer wrote as it is."""
+    if text.startswith("excepted: "):
+        why, told = words.clean(text.removeprefix("excepted: "), 2_000), REASONS["excepted"]
+        return Text(f"{told.id}: {why}", f"{told.en}: {why}")
     return REASONS.get(text) or OUTCOMES.get(text) or Text(words.clean(text, 2_000), words.clean(text, 2_000))

@@ -44,6 +44,7 @@ OTHER = (
     GOOD.replace("id: stay_expired", "id: stay_expiring")
     .replace("+ 1d", "- 30d")
     .replace("inhibits: [stay_expiring]\n", "")
+    .replace("keep: 30d", "keep: 90d")
 )
 
 

@@ -98,3 +98,11 @@ def decode(kind: str, raw: bytes) -> AnySubject:
     """The subject that `encode` wrote. Raises msgspec.ValidationError for bytes of another version of the register."""
     subject: AnySubject = _decoders[kind].decode(raw)
     return subject
+
+
+def closings(handled: tuple[Handled, ...], rule: str, item: str, due: datetime | None) -> tuple[int, bool]:
+    """How often the alert was closed before it was due anew (its round), and whether it was closed since."""
+    closed_at = [h.at for h in handled if h.rule == rule and h.item == item]
+    if due is None:
+        return 0, bool(closed_at)
+    return sum(at < due for at in closed_at), any(at >= due for at in closed_at)
