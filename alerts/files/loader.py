@@ -139,12 +139,10 @@ class _Load:
             self.warnings.extend(lint.unreached(document, shape.steps or (), shape.keep))
         if not (said and said.review_by):
             self.warnings.extend(lint.overdue(document, shape.review_by, self.today))
-        if condition is None or len(self.problems) > before:
-            return
-        if override is None:
-            self.rules.append(_rule(document, shape, condition))
-        elif override.shape and (laid := self.lay(override.document, override.shape, shape, condition, meaning)):
-            self.rules.append(_rule(document, *laid, override.document.file))
+        if condition is not None and override and said:
+            shape, condition = self.lay(override.document, said, shape, condition, meaning)
+        if condition is not None and len(self.problems) == before:
+            self.rules.append(_rule(document, shape, condition, override.document.file if override else ""))
 
     def doubts(self, document: Document, shape: schema.RuleFile | schema.OverrideFile) -> None:
         """What a rule or an override may say, although it probably should not."""
@@ -158,9 +156,9 @@ class _Load:
         shape: schema.RuleFile,
         condition: Condition,
         meaning: _Meaning,
-    ) -> tuple[schema.RuleFile, Condition] | None:
-        """The rule and its condition with the override laid over them; None where that is not right."""
-        before, merged = len(self.problems), overrides.laid_over(shape, override)
+    ) -> tuple[schema.RuleFile, Condition | None]:
+        """The rule and its condition with the override laid over them."""
+        merged = overrides.laid_over(shape, override)
         self.problems.extend(overrides.unlaid(document, shape, override, merged))
         self.problems.extend(lint.ladder(document, override))
         if override.steps or override.keep:
@@ -168,8 +166,7 @@ class _Load:
         self.doubts(document, override)
         if override.review_by:
             self.warnings.extend(lint.overdue(document, override.review_by, self.today))
-        joined = _Meaning(document, self, meaning.checker).joined(condition)
-        return (merged, joined) if joined and len(self.problems) == before else None
+        return merged, _Meaning(document, self, meaning.checker).joined(condition)
 
     def checker(self, about: str, each: str, item: type[msgspec.Struct] | None) -> Checker:
         key = (about, each, item.__name__ if item else "")
@@ -195,7 +192,7 @@ class _Load:
                     self.problems.append(
                         document.problem(("inhibits", number), what, near[0] if near else "the id of a rule")
                     )
-                if other in retired:
+                if isinstance(other, str) and other in retired:
                     what = f"“{other}” is retired, so it never stands"
                     self.warnings.append(document.problem(("inhibits", number), what, "the others only"))
         if self.lists and not self.problems:
@@ -275,6 +272,7 @@ class _Meaning:
             return None
         both = self.load.compile(self.checker, f"({base.source}\n) && ({more.source}\n)")
         if isinstance(both, Condition):
+            self.load.warnings.extend(lint.constant(self.document, both, "and_when", self.checker.variables))
             return both
         for error in both:
             self.refuse(("and_when",), f"together with the rule's own: {error.what}", error.write)
