@@ -37,6 +37,8 @@ def mistaken(document: Document, field_of: Callable[[Keys, Path], Field | None])
 
 def _values(document: Document, keys: Keys, kind: type, values: list[Any]) -> Iterator[Problem]:
     for place, value in enumerate(values):
+        if not isinstance(value, str | int):
+            continue  # the schema has told
         if not _has_type(kind, value):
             what = f"{keys[-1]} is {_WORDS[kind]}, and {value!r} is not"
             yield document.problem((*keys, place), what, _EXAMPLES[kind])

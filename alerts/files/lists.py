@@ -96,5 +96,5 @@ def unused(document: Document, named: Named, used: frozenset[str]) -> Iterator[P
         for name in names:
             if name not in used:
                 yield document.problem(
-                    (kind, name), f"no rule uses “{name}”, so it is not checked", "nothing", key=True
+                    (kind, name), f"no rule uses “{name}”, so it is not checked", "it into one, or delete it", key=True
                 )

@@ -6,12 +6,12 @@ wrong with that is told at the place in the override.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from alerts.core.cel_checker import nearest
 from alerts.files.reading import Document, Problem, read, validate
 from alerts.files.schema import OverrideFile, RuleFile
 
@@ -54,7 +54,8 @@ def paired(
     for id, override in overrides:
         if id not in known:
             what = f"there is no rule “{id}” to override"
-            problems.append(override.document.problem(("override",), what, nearest(id, known) if known else "a rule"))
+            near = difflib.get_close_matches(id, known, n=1)
+            problems.append(override.document.problem(("override",), what, near[0] if near else "the id of a rule"))
         elif id in found:
             what = f"“{id}” is overridden already by {found[id].document.file}"
             problems.append(override.document.problem(("override",), what, "all of it there, and delete this file"))
