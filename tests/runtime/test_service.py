@@ -75,6 +75,7 @@ async def test_a_store_held_by_another_program_is_answered_as_not_accepted(tmp_p
 
 # Edits ------------------------------------------------------------------------------------------------------------------
 
+EXCEPTION = "exceptions: [{reason: uji, until: 2027-01-31, where: {stay.kind: [ITAP]}}]"
 EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "a comment": ("stay_expired", "id: stay_expired", "# uji\nid: stay_expired", set()),
     "a title": ("stay_expired", "Indikasi izin", "Tanda izin", set()),
@@ -90,6 +91,8 @@ EDITS: dict[str, tuple[str, str, str, set[str]]] = {
     "what it needs": ("stay_expired", "needs: [imigrasi]\n", "", {"person"}),
     "what decides the unit": ("stay_expired", "area: person.area\n", "", {"person"}),
     "what it inhibits": ("stay_expired", "inhibits: [permit_last_filing_day, stay_expiring]", "", {"person"}),
+    "an exception": ("stay_expired", "about: person", f"{EXCEPTION}\nabout: person", {"person"}),
+    "a list that no rule uses": ("lists", "lists: {}", "lists: {uji: {reason: uji, values: [a]}}", set()),
     "its status": ("stay_expired", "status: active", "status: shadow", {"person"}),
     "a rule about employers": ("rptka_extension_window", "status: active", "status: retired", {"employer"}),
     "a rule about institutions": ("foreign_org_permit_expiring", "status: active", "status: draft", {"institution"}),
