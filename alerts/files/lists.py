@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from alerts.core.cel_checker import FUNCTIONS, UNNAMED, Named
+from alerts.core.conditions import SOURCE_LIMIT
 from alerts.core.register.views import KINDS
 from alerts.files.reading import Document, Problem, read, validate
 from alerts.files.schema import NAME, ListsFile
@@ -54,8 +55,12 @@ def _named(data: Any) -> Named:
         name: tuple(sorted({value for value in values if isinstance(value, str)})) if isinstance(values, list) else ()
         for name, values in lists.items()
     }
-    macros = {name: value if isinstance(value, str) else "true" for name, value in mapping("macros").items()}
-    return Named(texts, {name: value for name, value in macros.items() if name not in texts})
+    macros = {
+        name: value if isinstance(value, str) and len(value) <= SOURCE_LIMIT else "true"
+        for name, value in mapping("macros").items()
+        if name not in texts
+    }
+    return Named(texts, macros)
 
 
 def _sound(name: str) -> bool:

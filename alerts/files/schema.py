@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, WithJsonSchema
 
+from alerts.core.conditions import SOURCE_LIMIT
 from alerts.core.events.fields import AGENCIES
 from alerts.core.rules import NOW_OFFSET, Due, Each, Offset, Path, Status
 
@@ -99,7 +100,7 @@ def _shown(parse: Callable[[Any], Any], pattern: str, example: str) -> tuple[Pla
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 ListValue = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-MacroText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+MacroText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=SOURCE_LIMIT)]
 Id = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"})]
 Span = Annotated[Offset, *_shown(parse_span, _SPAN, "30d")]
 Fact = Annotated[Path, *_shown(parse_path, rf"{NAME}\.{NAME}", "stay.valid_until")]

@@ -11,8 +11,9 @@ from datetime import date
 from functools import cache
 from pathlib import Path
 
+from alerts.core.conditions import SOURCE_LIMIT
 from alerts.files.loader import Loaded, load_rules
-from alerts.files.reading import SIZE_LIMIT, Problem
+from alerts.files.reading import SIZE_LIMIT, TOLD_A_FILE, Problem
 from alerts.files.ruletest import run_rule_test
 from alerts.files.setup import Setup, load_setup
 from alerts.files.testfile import load_rule_tests
@@ -23,7 +24,29 @@ TODAY = date(2026, 3, 10)
 SHIPPED = ROOT / "rules"
 SETUP = ("areas.yaml", "units.yaml", "feeds.yaml", "policy.yaml", "holidays.yaml")
 SOURCES = {path.name: path.read_text("utf-8") for path in sorted(SHIPPED.rglob("*.yaml"))}
-RULES = tuple(name for name in SOURCES if name not in SETUP and ".test." not in name)
+RULES = tuple(name for name in SOURCES if name not in (*SETUP, "lists.yaml") and ".test." not in name)
+USES = "when: stay.latest && person.in_country && !stay.application_pending"
+LOCAL = {
+    "lists.yaml": """\
+lists:
+  kinds: {reason: uji, values: [ITK, ITAS]}
+  areas: {reason: uji, values: ["15.06", "15.71"]}
+macros:
+  placed: "has(stay.area) && stay.area in areas"
+  usual: "stay.kind in kinds && (placed || stay.latest)"
+  searched: "person.stays.exists(s, s.kind in kinds)"
+""",
+    "stay_expired.local.yaml": """\
+override: stay_expired
+reason: uji
+and_when: searched && stay.kind != 'ITAP'
+steps: [{at: 1d, severity: low}, {at: 30d, severity: high, notify: [province]}]
+needs: [dukcapil]
+exceptions:
+  - {reason: uji, until: 2027-03-31, where: {stay.permit_ref: [P1], stay.latest: [true], stay.valid_until: [2026-03-01]}}
+""",
+}
+SOURCES |= LOCAL
 ODD = (
     "&a ", "*a", "!!python/object/apply:os.system [id]", "!x ", "<<: *a", "? ", "---\n", "...\n", "%YAML 9.9\n---\n",
     "%TAG ! x\n", "|\n  ", ">-\n  ", "|9", "[", "{", "]", "}", ": ", "- ", "#", "@", "`", "\t", "\n\t", '"\\ud800"',
@@ -106,6 +129,39 @@ def a_rule(seed: int) -> None:
             told(run_rule_test(rule, loaded.rules, setup(), root).problems, root)
 
 
+def a_local_word(seed: int) -> None:
+    """Lists, macros and an override, and a rule that uses them: in force and tested, or every problem told, in bounds."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "rules"
+        root.mkdir()
+        (root / "stay_expired.test.yaml").write_text(SOURCES["stay_expired.test.yaml"], "utf-8")
+        (root / "stay_expiring.test.yaml").write_text(SOURCES["stay_expiring.test.yaml"], "utf-8")
+        (root / "stay_expiring.yaml").write_text(SOURCES["stay_expiring.yaml"], "utf-8")
+        uses = f"when: {rng.choice(['usual && ', 'searched && ', '!placed && ', 'usual || placed && '])}stay.latest"
+        (root / "stay_expired.yaml").write_text(SOURCES["stay_expired.yaml"].replace(USES, uses), "utf-8")
+        for name in LOCAL:
+            spoilt = rng.random() < 0.6
+            (root / name).write_bytes(hostile_file(rng, name) if spoilt else SOURCES[name].encode())
+        if rng.random() < 0.2:
+            (root / "lists.yaml").write_text(doubling(rng))
+        loaded = load_rules(root, TODAY)
+        told_or_in_force(loaded, root)
+        assert len(loaded.problems) <= 5 * (TOLD_A_FILE + 1)
+        for rule in loaded.rules.rules if loaded.rules else ():
+            assert len(rule.when.text) < 500 * SOURCE_LIMIT
+            told(run_rule_test(rule, loaded.rules, setup(), root).problems, root)
+
+
+def doubling(rng: random.Random) -> str:
+    """Macros of which each says the next ones several times."""
+    many, join = rng.choice([5, 60, 199]), rng.choice([" && ", " || ", " ? true : "])
+    called = ["usual", "placed", "searched", *(f"m{n}" for n in range(many))]
+    said = [join.join([f"({name})"] * rng.choice([1, 2, 8])) for name in called[1:]]
+    last = rng.choice(["stay.latest", "usual", "stay.kind in kinds", "1 < 2", "person.stays.all(s, s.latest)"])
+    return "macros:\n" + "".join(f'  {name}: "{text}"\n' for name, text in zip(called, [*said, last], strict=True))
+
+
 def told_or_in_force(loaded: Loaded, root: Path) -> None:
     assert (loaded.rules is None) == bool(loaded.problems)
     told([*loaded.problems, *loaded.warnings], root)
@@ -173,4 +229,4 @@ def _put_something(rng: random.Random, root: Path) -> None:
         make()
 
 
-CLAIMS: tuple[Callable[[int], None], ...] = (a_rule, a_setup, a_folder)
+CLAIMS: tuple[Callable[[int], None], ...] = (a_rule, a_setup, a_folder, a_local_word)

@@ -19,6 +19,7 @@ SHORT = {  # seeds in `make test`: about a second of each
     files.a_rule: 30,
     files.a_setup: 15,
     files.a_folder: 30,
+    files.a_local_word: 30,
     templates.rendering: 30,
     templates.looping: 6,
     conditions.compiling: 400,
