@@ -16,7 +16,7 @@ from alerts.core.calendar import Calendar, MissingYear
 from alerts.core.engine import Context, State, Verdict, judge_rule
 from alerts.core.feeds import FeedState, Watermarks
 from alerts.core.register.derive import derive
-from alerts.core.rules import Offset, Rule, Step
+from alerts.core.rules import Exemption, Offset, Rule, Step
 from alerts.core.shown import area_of, shown_facts
 from alerts.core.turn import Settled
 from alerts.store.pages import AlertRow, Found, WaitingRow
@@ -58,6 +58,7 @@ class Why(msgspec.Struct, frozen=True, kw_only=True):
     needs: tuple[Needed, ...]
     waits_for: str | None
     waits_until: datetime | None
+    exception: Exemption | None  # what holds it back
 
 
 class WaitingLine(msgspec.Struct, frozen=True):
@@ -93,6 +94,7 @@ def explain(rule: Rule, alert: AlertRow, found: Found | None, context: Context, 
         needs=tuple(_needed(kind, context, now) for kind in rule.needs),
         waits_for=verdict.waits_for if verdict else None,
         waits_until=verdict.waits_until if verdict else None,
+        exception=verdict.exception if verdict else None,
     )
 
 

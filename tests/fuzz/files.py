@@ -141,7 +141,7 @@ def a_local_word(seed: int) -> None:
         uses = f"when: {rng.choice(['usual && ', 'searched && ', '!placed && ', 'usual || placed && '])}stay.latest"
         (root / "stay_expired.yaml").write_text(SOURCES["stay_expired.yaml"].replace(USES, uses), "utf-8")
         for name in LOCAL:
-            spoilt = rng.random() < 0.6
+            spoilt = rng.random() < 0.4
             (root / name).write_bytes(hostile_file(rng, name) if spoilt else SOURCES[name].encode())
         if rng.random() < 0.2:
             (root / "lists.yaml").write_text(doubling(rng))
