@@ -100,6 +100,7 @@ def _shown(parse: Callable[[Any], Any], pattern: str, example: str) -> tuple[Pla
 
 Words = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 ListValue = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Source = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]  # whose length the condition tells
 MacroText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=SOURCE_LIMIT)]
 Id = Annotated[str, AfterValidator(_id), WithJsonSchema({"type": "string", "pattern": f"^{NAME}$"})]
 Span = Annotated[Offset, *_shown(parse_span, _SPAN, "30d")]
@@ -155,7 +156,7 @@ class RuleFile(Shape):
     ]
     about: Literal["person", "employer", "lodging", "institution", "area", "feed"]
     each: Items | None = Field(None, description="one alert per item of a list")
-    when: Words = Field(max_length=4000, description="CEL over the register; it has no clock")
+    when: Source = Field(description="CEL over the register; it has no clock")
     due: Deadline | None = Field(None, description="the deadline; without it the alert stands at once")
     steps: Annotated[tuple[StepShape, ...], Field(min_length=1)] | None = None
     severity: SeverityName | None = None
@@ -178,7 +179,7 @@ class OverrideFile(Shape):
     status: Status | None = None
     owner: Words | None = None
     review_by: Day | None = None
-    and_when: Words | None = Field(None, max_length=4000, description="CEL that has to hold as well")
+    and_when: Source | None = Field(None, description="CEL that has to hold as well")
     steps: Annotated[tuple[StepShape, ...], Field(min_length=1)] | None = None
     severity: SeverityName | None = None
     keep: Span | None = None

@@ -6,10 +6,13 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from alerts.core.rules import Exemption, Offset, Rule, Severity, Status, Step
 from alerts.core.rules import Path as Fact
 from alerts.files.loader import Loaded
+from alerts.files.reading import SIZE_LIMIT, Document, parse
+from alerts.files.schema import override_schema, rule_schema
 from tests.files.test_rule_files import GOOD, OTHER, load, rules
 
 SHARED = OTHER.replace(
@@ -137,3 +140,40 @@ def test_a_review_or_a_longer_life_said_in_the_override_answers_the_warning(tmp_
     late = late.replace("2027-06-30", "2026-05-01")
     assert len(load(tmp_path / "shared", stay_expiring=late).warnings) == 3
     assert loaded(tmp_path, "review_by: 2027-01-01\nkeep: 70d\n", late).warnings == ()
+
+
+def test_the_schemas_for_editors_accept_what_is_right_and_refuse_a_misspelt_key() -> None:
+    said = "override: stay_expiring\nreason: uji\nand_when: stay.latest\n"
+    for schema, text, key in ((rule_schema(), SHARED, "until"), (override_schema(), said, "and_when")):
+        validator = Draft202012Validator(schema)
+        good, misspelt = parse(text.encode(), "x"), parse(text.replace(f"{key}:", f"{key}x:").encode(), "x")
+        assert isinstance(good, Document) and isinstance(misspelt, Document)
+        assert not list(validator.iter_errors(good.data))
+        assert list(validator.iter_errors(misspelt.data))
+
+
+def test_the_same_limits_hold_for_it_as_for_a_rule(tmp_path: Path) -> None:
+    for said, what in (
+        ("owner: &a x\n", "anchors"),
+        ("owner: *a\n", "aliases"),
+        ("owner: !x y\n", "tags"),
+        ("owner: x\nowner: y\n", "here twice"),
+        ("needs: " + "[" * 40, "nested deeper"),
+        ("#" * SIZE_LIMIT, "larger than"),
+        (f"and_when: {'(' * 900}true{')' * 900}\n", "nested too deeply"),
+        (f"and_when: {' || '.join(['stay.latest'] * 300)}\n", "longer than"),
+    ):
+        (problem, *_) = loaded(tmp_path, said).problems
+        assert problem.file == "rules/local/stay_expiring.local.yaml"
+        assert what in problem.what
+
+
+def test_it_is_not_read_from_outside_and_a_rule_grown_too_long_by_it_is_told_at_its_condition(tmp_path: Path) -> None:
+    long = " && ".join(f"stay.permit_ref != '{n:090}'" for n in range(12))
+    rule = SHARED.replace("when: ", f"when: {long} && ")
+    (problem,) = loaded(tmp_path, f"and_when: {long}\n", rule).problems
+    assert str(problem).startswith("rules/local/stay_expiring.local.yaml:3:11 together with the rule's own: ")
+    local = tmp_path / "rules/local/stay_expiring.local.yaml"
+    local.rename(tmp_path / "outside.yaml")
+    local.symlink_to("../../outside.yaml")
+    assert [p.what for p in load(tmp_path).problems] == ["the link leads out of the folder of rules"]
