@@ -2,8 +2,8 @@
 
 A test judges the rule under test together with the rules that it inhibits or that inhibit it, all of them active whatever their
 status, and looks at what stands at each instant of `expect`. Only alerts of the rule under test and of rules that the test
-names are compared. Every kind of source is complete, unless the test says until when. Areas, units, feeds and holidays are
-those of the installation.
+names are compared. Every kind of source is complete, unless the test says until when. Exceptions are about single cases and pass,
+so only a test that expects `excepted` is judged with them. Areas, units, feeds and holidays are those of the installation.
 
 Coverage: a clause of `when` is covered once it was seen to hold and to be the one that fails, the clauses before it holding.
 Only what stood at some instant of `expect` counts, because nothing else was compared with what the admin wants.
@@ -118,7 +118,8 @@ def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outco
         refused += tuple(_unjudged(test, [other.id for other in judged]))
         problems += refused
         if not refused:
-            settled = Settled(RuleSet(tuple(judged), ""), setup.units, setup.calendar, setup.feeds, test.complete)
+            rule_set = RuleSet(tuple(judged if _expects_exceptions(test) else map(_without_exceptions, judged)), "")
+            settled = Settled(rule_set, setup.units, setup.calendar, setup.feeds, test.complete)
             failures += _compare(test, rule, events, settled, seen)
     coverage = tuple(ClauseSeen(clause, True in saw, False in saw) for clause, saw in seen.items())
     return Outcome(rule.id, rule.file, len(tests), tuple(problems), tuple(failures), coverage)
@@ -128,6 +129,14 @@ def _tests_of(rule: Rule, root: Path) -> Path:
     """The test file beside the rule; where a local override has one of its own, that."""
     local = (root.parent / rule.override).with_suffix(".test.yaml")
     return local if rule.override and local.exists() else (root.parent / rule.file).with_suffix(".test.yaml")
+
+
+def _expects_exceptions(test: RuleTest) -> bool:
+    return any(alert.state == "excepted" for standing in test.expect for alert in standing.alerts)
+
+
+def _without_exceptions(rule: Rule) -> Rule:
+    return msgspec.structs.replace(rule, exceptions=())
 
 
 def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Problem, ...]]:

@@ -107,7 +107,11 @@ def test_the_exception_of_the_page_holds_the_example_back_until_its_end(tmp_path
     rule = RULE + example("exceptions:")
     found = outcome(tmp_path, foreign_org_permit_expired=rule, foreign_org_permit_expired__test=told)
     assert (found.failures, found.problems) == ((), ())
-    failure, *_ = outcome(tmp_path / "other", foreign_org_permit_expired=rule).failures
+    assert outcome(tmp_path / "other", foreign_org_permit_expired=rule).passed, "other tests are judged without it"
+    wrong = told.replace("2027-02-01:", "2027-01-15:")
+    (failure,) = outcome(
+        tmp_path / "wrong", foreign_org_permit_expired=rule, foreign_org_permit_expired__test=wrong
+    ).failures
     assert failure.why[0].endswith("excepted until 2027-01-31: perpanjangan dijamin Kemlu, surat 12/2026")
 
 
