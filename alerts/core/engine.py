@@ -253,8 +253,8 @@ def _judge(
             return Verdict(rule, item, values, State.closed, due, round=round, next_change=expires)
         if excepted := exempted(rule, values, now):
             exception, ends = excepted
-            again = min(ends, expires) if expires else ends
-            return Verdict(rule, item, values, State.excepted, due, 0, round, again, exception=exception)
+            ends = min(ends, expires or ends)
+            return Verdict(rule, item, values, State.excepted, due, 0, round, ends, exception=exception)
         return _climb(Verdict(rule, item, values, State.wanted, due, round=round), since, expires, context, now)
     except MissingYear:
         return Verdict(rule, item, values, State.uncounted, due)
