@@ -89,37 +89,37 @@ def outcome(tmp_path: Path, **files: str) -> Outcome:
     assert loaded.problems == loaded.warnings == ()
     assert loaded.rules
     assert isinstance(setup, Setup)
-    return next(o for o in run_rule_tests(loaded.rules, setup, root) if o.rule == "foreign_org_permit_expired")
+    return next(o for o in run_rule_tests(loaded.rules, setup, root) if o.rule == "foreign_org_permit_lapsed")
 
 
 def test_the_example_loads_and_passes_its_tests_and_covers_every_clause(tmp_path: Path) -> None:
     found = outcome(tmp_path)
-    assert (str(found), found.uncovered) == ("ok   foreign_org_permit_expired: 2 tests", ())
+    assert (str(found), found.uncovered) == ("ok   foreign_org_permit_lapsed: 2 tests", ())
 
 
 def test_the_exception_of_the_page_holds_the_example_back_until_its_end(tmp_path: Path) -> None:
     told = TESTS.partition("\n- name:")[0]
     told = told.replace(
-        "[{rule: foreign_org_permit_expired, item: O1,", "[{rule: foreign_org_permit_expired, state: excepted,"
+        "[{rule: foreign_org_permit_lapsed, item: O1,", "[{rule: foreign_org_permit_lapsed, state: excepted,"
     )
     told = told.replace(" severity: high, unit: kesbangpol-15}]", " item: O1}]")
-    told += "\n    2027-01-31T23:59:59: []\n    2027-02-01: [foreign_org_permit_expired]\n"
+    told += "\n    2027-01-31T23:59:59: []\n    2027-02-01: [foreign_org_permit_lapsed]\n"
     rule = RULE + example("exceptions:")
-    found = outcome(tmp_path, foreign_org_permit_expired=rule, foreign_org_permit_expired__test=told)
+    found = outcome(tmp_path, foreign_org_permit_lapsed=rule, foreign_org_permit_lapsed__test=told)
     assert (found.failures, found.problems) == ((), ())
-    assert outcome(tmp_path / "other", foreign_org_permit_expired=rule).passed, "other tests are judged without it"
+    assert outcome(tmp_path / "other", foreign_org_permit_lapsed=rule).passed, "other tests are judged without it"
     wrong = told.replace("2027-02-01:", "2027-01-15:")
     (failure,) = outcome(
-        tmp_path / "wrong", foreign_org_permit_expired=rule, foreign_org_permit_expired__test=wrong
+        tmp_path / "wrong", foreign_org_permit_lapsed=rule, foreign_org_permit_lapsed__test=wrong
     ).failures
     assert failure.why[0].endswith("excepted until 2027-01-31: perpanjangan dijamin Kemlu, surat 12/2026")
 
 
 def test_the_override_of_the_page_says_what_differs_and_may_bring_its_own_tests(tmp_path: Path) -> None:
     override = example("override:")
-    assert outcome(tmp_path, foreign_org_permit_expired__local=override).passed
+    assert outcome(tmp_path, foreign_org_permit_lapsed__local=override).passed
     elsewhere = TESTS.partition("\n- name:")[0].replace('"15.06"', '"15.08"').partition("    2027-01-01:")[0]
-    local = {"foreign_org_permit_expired__local": override, "foreign_org_permit_expired__local__test": elsewhere}
+    local = {"foreign_org_permit_lapsed__local": override, "foreign_org_permit_lapsed__local__test": elsewhere}
     found = outcome(tmp_path / "other", **local)
     assert (found.passed, found.tests) == (True, 1)
     assert "no test sees “'15.06' in permit.areas” hold" in found.uncovered
