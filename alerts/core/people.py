@@ -319,11 +319,13 @@ def _seats(desk: Desk, old: list[AnySubject], homes: Mapping[str, int], groups: 
 
 def _seat(desk: Desk, person: AnySubject, group: Group, taken: list[int], named: list[Any]) -> None:
     """Put a regrouped person on the desk and point their identifiers at them."""
-    births = [m.person.birth_date for _, _, m in named if m.identifiers[0] in group.identifiers and m.person]
+    own = [m for _, _, m in named if m.identifiers[0] in group.identifiers]
+    births = [m.person.birth_date for m in own if m.person]
     torn = any(not births_agree(person.birth_date, birth) for birth in births)
     against = {taken[other] for other in group.contradicts} | ({person.id} if torn else set())
     key = person.key or person_key(min(group.identifiers, key=lambda i: (rank(i), i)))
-    doubtful = group.doubtful or torn
+    merged = any(m.role == "merged" for m in own)  # by an officer, who has looked at the records
+    doubtful = group.doubtful or (torn and not merged)
     desk.put(msgspec.structs.replace(person, key=key, contradicts=tuple(sorted(against)), doubtful=doubtful))
     for identifier in sorted(group.identifiers):
         if desk.found.get(identifier) != person.id:
