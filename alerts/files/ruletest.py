@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from alerts.core.calendar import WIB
-from alerts.core.engine import Context, State, Verdict, judge_rule
+from alerts.core.engine import State, Verdict, judge_rule
 from alerts.core.events.envelope import Event, decode
 from alerts.core.events.reasons import Rejection
 from alerts.core.memory import MemoryRegister
@@ -29,6 +29,7 @@ from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.replay import replay
 from alerts.core.rules import Rule, RuleSet, Status
+from alerts.core.spelled import context_of, first_failed
 from alerts.core.turn import Settled
 from alerts.files.reading import Problem
 from alerts.files.setup import Setup
@@ -220,8 +221,7 @@ def _same(expected: Expected, alert: Expected) -> bool:
 def _verdicts(register: MemoryRegister, settled: Settled, now: datetime) -> Iterator[tuple[str, Verdict]]:
     """The verdict of every rule on everything that is known, with the key of the subject."""
     states = {source: feed.facts for source, feed in register.feeds().items()}
-    complete = settled.complete or {}
-    context = Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
+    context = context_of(settled, states)
     for saved in register.stored.values():
         subject = saved.subject
         view, _ = derive(subject, _linked(register, subject), settled.feeds, states, now)
@@ -259,7 +259,7 @@ def _reason(verdict: Verdict) -> str:
     named = f"{verdict.rule.id}:{verdict.item}" if verdict.item else verdict.rule.id
     detail = ""
     if verdict.state is State.untrue:
-        detail = next(f": {c.text}" for c in verdict.rule.when.clauses if not c.holds(verdict.values))
+        detail = f": {first_failed(verdict)}"
     elif verdict.waits_for and verdict.waits_until:
         detail = f", waits for {verdict.waits_for} to be complete until {_clock(verdict.waits_until)}"
     elif verdict.exception:

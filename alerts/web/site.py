@@ -21,11 +21,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from alerts.core.calendar import civil_date
 from alerts.core.letters import case_number
 from alerts.core.rules import Rule, Severity, Status, Text
+from alerts.core.spelled import context_of
 from alerts.store.pages import STANDING, AlertFilter, AlertRow, Pages
 from alerts.web import words
 from alerts.web.ports import RulesState
 from alerts.web.sources import seen, unlisted
-from alerts.web.why import context_of, explain, waiting_line
+from alerts.web.why import explain, waiting_line
 
 PER_PAGE = 100
 SHOWN_AT_MOST = 200  # of lists without pages of their own: waiting, shadow, refused

@@ -6,36 +6,17 @@ answer. Only facts that the rule lists leave here; who the subject is does not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from alerts.core.calendar import Calendar, MissingYear
 from alerts.core.engine import Context, State, Verdict, judge_rule
-from alerts.core.feeds import FeedState, Watermarks
 from alerts.core.register.derive import derive
-from alerts.core.rules import Exemption, Offset, Rule, Step
+from alerts.core.rules import Exemption, Rule
 from alerts.core.shown import area_of, shown_facts
-from alerts.core.turn import Settled
+from alerts.core.spelled import ClauseSeen, Rung, clauses_seen, ladder, later
 from alerts.store.pages import AlertRow, Found, WaitingRow
 from alerts.web.sources import Seen, seen
-
-
-class ClauseSeen(msgspec.Struct, frozen=True):
-    """A part of the condition, and whether it holds (None: it cannot be asked while a part before it is false)."""
-
-    text: str
-    holds: bool | None
-
-
-class Rung(msgspec.Struct, frozen=True):
-    """A step of the rule with its instant (None: a year without holidays), and whether the alert has reached it."""
-
-    step: Step
-    at: datetime | None
-    reached: bool
 
 
 class Needed(msgspec.Struct, frozen=True):
@@ -72,12 +53,6 @@ class WaitingLine(msgspec.Struct, frozen=True):
     stands: bool
 
 
-def context_of(settled: Settled, states: Mapping[str, FeedState]) -> Context:
-    """What the engine is given beside a subject."""
-    complete = Watermarks(settled.feeds, states)
-    return Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
-
-
 def explain(rule: Rule, alert: AlertRow, found: Found | None, context: Context, now: datetime) -> Why:
     """The rule's judgement of the alert's subject and item at `now`."""
     verdict = _verdict(rule, alert.item, found, context, now)
@@ -86,11 +61,11 @@ def explain(rule: Rule, alert: AlertRow, found: Found | None, context: Context, 
     stored = tuple((name, value) for name, value in alert.facts.items() if name in listed)
     return Why(
         state=verdict.state if verdict else None,
-        clauses=_clauses(rule, verdict.values if verdict else None),
+        clauses=clauses_seen(rule, verdict.values if verdict else None),
         facts=shown_facts(rule, verdict.values) if verdict else stored,
         due=due,
-        ladder=_ladder(rule, verdict, due, context.calendar),
-        ends=_at(context.calendar, due, rule.keep) if rule.keep else None,
+        ladder=ladder(rule, verdict, due, context.calendar),
+        ends=later(context.calendar, due, rule.keep) if rule.keep else None,
         needs=tuple(_needed(kind, context, now) for kind in rule.needs),
         waits_for=verdict.waits_for if verdict else None,
         waits_until=verdict.waits_until if verdict else None,
@@ -113,29 +88,6 @@ def _verdict(rule: Rule, item: str, found: Found | None, context: Context, now: 
         return None
     view, _ = derive(found.subject, found.linked, context.feeds, context.states, now)
     return next((v for v in judge_rule(rule, found.subject, view, context, now) if v.item == item), None)
-
-
-def _clauses(rule: Rule, values: dict[str, Any] | None) -> tuple[ClauseSeen, ...]:
-    return tuple(ClauseSeen(clause.text, _holds(clause.holds, values)) for clause in rule.when.clauses)
-
-
-def _holds(holds: Any, values: dict[str, Any] | None) -> bool | None:
-    try:
-        return None if values is None else bool(holds(values))
-    except (TypeError, AttributeError):  # it reads a fact that is missing, which a clause before it has asked for
-        return None
-
-
-def _ladder(rule: Rule, verdict: Verdict | None, since: datetime, calendar: Calendar) -> tuple[Rung, ...]:
-    reached = verdict.step if verdict and verdict.state is State.wanted else -1
-    return tuple(Rung(step, _at(calendar, since, step.at), index <= reached) for index, step in enumerate(rule.steps))
-
-
-def _at(calendar: Calendar, since: datetime, offset: Offset) -> datetime | None:
-    try:
-        return calendar.add(since, offset)
-    except MissingYear:
-        return None
 
 
 def _needed(kind: str, context: Context, now: datetime) -> Needed:
