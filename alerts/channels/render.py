@@ -66,6 +66,11 @@ class Templates:
         )
         return tuple(dict.fromkeys(problem for problem in found if problem))
 
+    def labels(self, language: str) -> dict[str, str]:
+        """How facts are called in letters, by the last part of their name. Raises TemplateError for a broken file."""
+        module = self._environments["email", language].get_template("_labels.txt.j2").module
+        return dict(getattr(module, "labels", {}))
+
     def render(self, letter: Letter, address: str) -> Message:
         """Words the letter. Never raises for what a template does; see Message.fallback and Message.problem."""
         language = letter.language if letter.language in LANGUAGES else "id"

@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from alerts.cli import judging, keeping, running
+from alerts.cli import explaining, judging, keeping, running
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,6 +24,7 @@ for command in (
     running.serve,
     running.publish,
     judging.replay,
+    explaining.why,
     keeping.alerts,
     keeping.doctor,
     keeping.rebuild,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+import apsw
 import msgspec
 
 from alerts.core.memory import MemoryRegister
@@ -32,15 +34,26 @@ class Difference(msgspec.Struct, frozen=True):
 
 def refold(store: SqliteStore, decided: Decided, progress: Progress) -> tuple[MemoryRegister, int]:
     """A register made from nothing but the events kept, judged as of the last turn of the store; and how many they are."""
-    ever = store.connection.execute("SELECT id, subject, rule, item FROM alerts")
+    return fold(store.connection, decided, store.register.last_turn(), progress)
+
+
+def fold(
+    connection: apsw.Connection,
+    decided: Decided,
+    judged_at: datetime | None,
+    progress: Progress,
+    until: datetime | None = None,
+) -> tuple[MemoryRegister, int]:
+    """A register made from the kept events, or from those received by `until`, judged as of `judged_at`."""
+    ever = connection.execute("SELECT id, subject, rule, item FROM alerts")
     register = MemoryRegister({id: AlertRef(subject, rule, item) for id, subject, rule, item in ever})
     read = kept_event(lambda: decided)
-    judged_at = store.register.last_turn()
-    ((total,),) = store.connection.execute("SELECT count(*) FROM events")
+    last = to_us(until) if until else sys.maxsize
+    ((total,),) = connection.execute("SELECT count(*) FROM events WHERE received <= ?", (last,))
     batch: list[Any] = []
     done = 0
-    rows = store.connection.execute("SELECT raw, received, source, supersedes FROM events ORDER BY number")
-    for raw, received, source, supersedes in rows:
+    sql = "SELECT raw, received, source, supersedes FROM events WHERE received <= ? ORDER BY number"
+    for raw, received, source, supersedes in connection.execute(sql, (last,)):
         event = msgspec.structs.replace(read(raw, from_us(received), source), supersedes=supersedes)
         batch.append((event, b""))
         if len(batch) == BATCH or done + len(batch) == total:

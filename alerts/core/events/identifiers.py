@@ -69,3 +69,22 @@ def identifier_of_key(key: str) -> str:
     """The strong identifier behind a person's subject key (see `person_key`)."""
     _, space, text = key.split(":")
     return f"{space.lower()}:{text}" if space in ("NIORA", "PERMIT") else f"passport:{space}:{text}"
+
+
+def meant_by(text: str) -> tuple[str, ...]:
+    """The identifiers that a text may stand for: a subject's key, or any number that an event names one by."""
+    kind, _, rest = text.strip().partition(":")
+    plain, kind = normalised(text), kind.lower()
+    if kind == "person":
+        key = _KEY(plain)
+        return (identifier_of_key(f"person:{key[1]}"),) if key else ()
+    if kind in _BY_ONE:
+        return tuple(dict.fromkeys((f"{kind}:{rest.strip()}", f"{kind}:{normalised(rest)}")))
+    if _PASSPORT(plain):
+        return (f"passport:{plain}",)
+    numbers = (f"{space}:{plain}" for space in ("niora", "permit", "employer"))
+    return (*numbers, *(f"{kind}:{text.strip()}" for kind in _BY_ONE if kind != "employer"))
+
+
+_BY_ONE = ("employer", "lodging", "institution", "area", "feed")  # kinds that have one identifier, which is their key
+_PASSPORT = re.compile("(?:[A-Z]{3}|D):[A-Z0-9/]{2,20}").fullmatch

@@ -1,0 +1,175 @@
+"""Commands that explain: why a rule holds for a subject or does not. Indonesian, or English with `--lang en`."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import apsw
+import msgspec
+import typer
+
+from alerts.channels import text
+from alerts.channels.render import Templates
+from alerts.cli.common import JsonOption, database_of, decided_by, settings_in_force
+from alerts.cli.terminal import UNUSABLE, fail, instant, json_line, out, progress
+from alerts.core.rules import Text
+from alerts.runtime import clock
+from alerts.runtime.why import Explained, ItemWhy, Known, NoAnswer, explain, rule_named, subject_key
+from alerts.store import audit
+from alerts.store.database import SchemaError
+from alerts.web import words
+
+ITEMS_SHOWN, EVENTS_SHOWN = 20, 50
+
+
+class Language(StrEnum):
+    id = "id"
+    en = "en"
+
+
+LanguageOption = Annotated[Language, typer.Option("--lang", help="Language of the answer.")]
+
+
+def why(
+    subject: Annotated[
+        str, typer.Argument(help="Any identifier: person:UTO:X1, employer:NIB, a NIORA, a permit number.")
+    ],
+    rule: Annotated[str, typer.Argument(help="Id of a rule.")],
+    at: Annotated[
+        str | None, typer.Option(help="As judged at this instant or WIB date, with the events received by then.")
+    ] = None,
+    as_json: JsonOption = False,
+    lang: LanguageOption = Language.id,
+) -> None:
+    """Why a rule holds for a subject, or why not: facts with their events, clauses, deadline, sources it waits for."""
+    settings = settings_in_force()
+    database, decided, now = database_of(settings), decided_by(settings.rules), clock.now()
+    earlier = instant(at, "--at")
+    if earlier and earlier > now:
+        fail(UNUSABLE, f"--at: {at} has not come yet; write an instant that has passed, or leave it out")
+    try:
+        identifier, key = subject_key(database, subject)
+        asked = rule_named(rule, key, decided.settled.rules)
+        audit.note(database, now, f"cli/{getpass.getuser()}", f"why {key} {rule}" + (f" --at {at}" if at else ""))
+        with progress("folding") as report:
+            found = explain(database, identifier, asked, decided, now, earlier, report)
+    except NoAnswer as error:
+        fail(UNUSABLE, str(error))
+    except (SchemaError, apsw.Error, OSError) as error:
+        fail(UNUSABLE, f"{database}: {error}; what is read of a subject is noted there, so it has to be writable")
+    if as_json:
+        json_line(**_plain(found))
+    else:
+        for line in _Answer(found, lang, Templates([settings.templates]).labels(lang)).lines():
+            out.print(line, markup=False)
+
+
+def _plain(found: Explained) -> dict[str, Any]:
+    steps = {item.item: [_rung(rung) for rung in item.steps] for item in found.items}
+    items = [
+        {**msgspec.structs.asdict(item), "state": item.state.value, "steps": steps[item.item]} for item in found.items
+    ]
+    clauses = [[msgspec.structs.asdict(clause) for clause in item.clauses] for item in found.items]
+    known = [msgspec.structs.asdict(known) for known in found.known]
+    judged = {"items": [{**item, "clauses": seen} for item, seen in zip(items, clauses, strict=True)], "known": known}
+    return {"subject": found.subject, "rule": found.rule.id, "status": found.rule.status, "at": found.at, **judged}
+
+
+def _rung(rung: Any) -> dict[str, Any]:
+    step = rung.step
+    return {"at": rung.at, "severity": step.severity, "notify": step.notify, "reached": rung.reached}
+
+
+class _Answer:
+    """An answer for people, line by line."""
+
+    def __init__(self, found: Explained, language: Language, labels: dict[str, str]) -> None:
+        self._found, self._language, self._labels = found, language, labels
+
+    def lines(self) -> Iterator[str]:
+        found, rule = self._found, self._found.rule
+        yield f"{found.subject}: {rule.id}, {self._say(rule.title)}"
+        yield self._is("Dinilai per {}", "Judged as of {}").format(self._when(found.at)) + (
+            f"; {self._say(words.named(rule.status, words.STATUSES))}" if rule.status != "active" else ""
+        )
+        items = sorted(found.items, key=lambda item: (item.state.name == "untrue", item.item))
+        for item in items[:ITEMS_SHOWN]:
+            yield ""
+            yield from self._item(item)
+        if not items:
+            yield ""
+            yield self._is(
+                f"Tidak ada yang dinilai: {found.subject} tidak punya satu pun butir {rule.each.field if rule.each else ''}.",
+                f"Nothing to judge: {found.subject} has no item in {rule.each.field if rule.each else ''}.",
+            )
+        yield from self._rest(len(items) - ITEMS_SHOWN)
+        yield ""
+        yield self._is("Yang diketahui, dengan peristiwanya:", "What is known, with the event that said it:")
+        for known in found.known[-EVENTS_SHOWN:]:
+            yield from self._event(known)
+        yield from self._rest(len(found.known) - EVENTS_SHOWN)
+        if not found.known:
+            yield "  –"
+
+    def _rest(self, more: int) -> Iterator[str]:
+        if more > 0:
+            yield self._is(f"  dan {more} lagi; --json menunjukkan semuanya", f"  and {more} more; --json shows all")
+
+    def _item(self, item: ItemWhy) -> Iterator[str]:
+        name = f"{item.item}: " if item.item else ""
+        verdict = self._say(words.named(item.state.name, words.VERDICTS))
+        stands = self._is("peringatan berlangsung", "an alert stands") if item.stands else ""
+        yield name + ", ".join(part for part in (verdict, stands, item.unit) if part)
+        for clause in item.clauses:
+            mark = {True: self._is("ya   ", "yes"), False: self._is("tidak", "no "), None: self._is("?    ", "?  ")}
+            note = self._is("   <- ini yang menggagalkan", "   <- this fails") if clause.text == item.failed else ""
+            yield f"  {mark[clause.holds]}  {clause.text}{note}"
+        for name, value in item.facts.items():
+            yield f"  {self._label(name)} ({name}): {text.fact(value, self._language)}"
+        if item.due:
+            yield "  " + self._is("Tenggat {}", "Due {}").format(self._when(item.due))
+            for rung in item.steps:
+                mark_of = self._is("tercapai", "reached") if rung.reached else self._is("belum", "not yet")
+                severity = self._say(words.SEVERITIES[rung.step.severity.name])
+                yield f"    {self._when(rung.at)}: {severity}, {mark_of}"
+        if item.ends:
+            yield "  " + self._is("Berakhir dengan sendirinya {}", "Ends by itself {}").format(self._when(item.ends))
+        yield from self._sources(item)
+        for other in item.inhibited_by:
+            yield "  " + self._is(f"Digantikan oleh {other}", f"{other} takes its place")
+
+    def _sources(self, item: ItemWhy) -> Iterator[str]:
+        for kind, until in item.complete_until.items():
+            known = self._is("tidak tersambung, tidak ditunggu", "not connected, not waited for")
+            if until:
+                known = self._is("lengkap sampai {}", "complete until {}").format(self._when(until))
+            waits = ""
+            if kind == item.waits_for:
+                waits = self._is("; DITUNGGU sampai {}", "; WAITED FOR until {}").format(self._when(item.waits_until))
+            yield "  " + self._is("Sumber", "Source") + f" {kind}: {known}{waits}"
+
+    def _event(self, known: Known) -> Iterator[str]:
+        received = self._is("diterima", "received")
+        yield f"  {known.receipt}  {known.type}, {self._when(known.happened)} ({received} {self._when(known.received)})"
+        about = "" if known.about == self._found.subject else f"; {known.about}"
+        says = ", ".join(
+            f"{self._label(name)}: {text.fact(value, self._language)}" for name, value in known.says.items()
+        )
+        yield f"            {known.source} {known.id}{about}; {says}"
+
+    def _label(self, name: str) -> str:
+        field = name.rpartition(".")[2]
+        return self._labels.get(field, field)
+
+    def _when(self, at: datetime | None) -> str:
+        return text.moment(at, self._language) if at else "?"
+
+    def _say(self, words: Text) -> str:
+        return words.id if self._language is Language.id else words.en
+
+    def _is(self, indonesian: str, english: str) -> str:
+        return self._say(Text(indonesian, english))

@@ -1,0 +1,252 @@
+"""Why a rule holds for a subject, and why not: the engine's own judgement over the database of the service.
+
+As of now it is the stored register that is judged; as of an earlier instant the kept events that were received by then are folded
+anew (see `rebuild`), so an answer can be given that no later news has touched. What comes out are the register's facts, each with
+the event that said it. The register holds no names, birth dates or free text, so none can come out here.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+import msgspec
+
+from alerts.core.engine import Context, State, Verdict, judge_rule
+from alerts.core.events.identifiers import meant_by
+from alerts.core.identity import person_key
+from alerts.core.ports import Register, receipt
+from alerts.core.register.derive import derive
+from alerts.core.register.facts import EmployerFacts, Fact
+from alerts.core.register.person import links
+from alerts.core.register.subject import AnySubject
+from alerts.core.rules import Rule, RuleSet, Status
+from alerts.core.shown import area_of, as_text
+from alerts.core.spelled import ClauseSeen, Rung, clauses_seen, context_of, first_failed, inhibitors, ladder, later
+from alerts.runtime.intake import kept_event
+from alerts.runtime.rebuild import fold
+from alerts.runtime.recorded import Progress
+from alerts.runtime.settle import Decided
+from alerts.store.database import connect, from_us
+from alerts.store.register import SqliteRegister
+
+NEAR = 500  # identifiers that are compared with a mistyped one
+
+
+class NoAnswer(LookupError):  # noqa: N818 - reads as what happened
+    """The question cannot be answered; the message says what to write instead."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What an event said, as far as the register keeps it; `about` is the subject or an employer that it is linked to."""
+
+    about: str
+    receipt: str
+    type: str
+    happened: datetime
+    received: datetime
+    source: str
+    id: str
+    says: dict[str, str]
+
+
+class ItemWhy(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the rule got for one item; `failed` is the first clause that does not hold."""
+
+    item: str
+    state: State
+    stands: bool  # an alert stands by the register, refreshed or not
+    clauses: tuple[ClauseSeen, ...]
+    failed: str | None
+    facts: dict[str, str]  # that the rule reads of the item and the subject
+    due: datetime | None
+    steps: tuple[Rung, ...]
+    ends: datetime | None
+    waits_for: str | None
+    waits_until: datetime | None
+    complete_until: dict[
+        str, datetime | None
+    ]  # by kind of source that the rule needs; None: not connected, not waited for
+    inhibited_by: tuple[str, ...]
+    unit: str
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer. Without items the subject has nothing that the rule's `each` could be about."""
+
+    subject: str
+    rule: Rule
+    at: datetime
+    items: tuple[ItemWhy, ...]
+    known: tuple[Known, ...]
+
+
+def subject_key(database: Path, text: str) -> tuple[str, str]:
+    """The identifier that a text means and the key of its subject. Raises NoAnswer."""
+    wanted = meant_by(text)
+    with closing(connect(database, readonly=True)) as connection:
+        sql = (
+            "SELECT min(i.identifier), s.key FROM identifiers i JOIN subjects s ON s.id = i.subject"
+            " WHERE i.identifier IN (SELECT value FROM json_each(?)) GROUP BY s.id ORDER BY s.key"
+        )
+        found = list(connection.execute(sql, (msgspec.json.encode(wanted).decode(),)))
+        if len(found) > 1:
+            raise NoAnswer(f"{text} may be {' or '.join(key for _, key in found)}; write one of these")
+        if not found:
+            near = _nearest(connection, wanted)
+            write = " or ".join(near) or "a key such as person:UTO:X1 or employer:NIB, a NIORA or a permit number"
+            raise NoAnswer(f"no event speaks of {text}; write {write}")
+    ((identifier, key),) = found
+    return str(identifier), str(key)
+
+
+def _nearest(connection: apsw.Connection, wanted: Iterable[str]) -> list[str]:
+    """Keys of identifiers that begin like a wanted one and look most like it."""
+    best: dict[str, float] = {}
+    sql = "SELECT identifier FROM identifiers WHERE identifier >= ? AND identifier < ? ORDER BY identifier LIMIT ?"
+    for identifier in wanted:
+        start = identifier.find(":") + 1
+        for length in range(len(identifier) - 1, start - 1, -1):
+            begins = identifier[:length]
+            rows = [row for (row,) in connection.execute(sql, (begins, f"{begins}\U0010ffff", NEAR))]
+            if rows:
+                for near in difflib.get_close_matches(identifier, rows, n=3, cutoff=0.75):
+                    best[_shown(near)] = difflib.SequenceMatcher(None, identifier, near).ratio()
+                break
+    return sorted(best, key=lambda key: (-best[key], key))[:3]
+
+
+def _shown(identifier: str) -> str:
+    return person_key(identifier) if identifier.partition(":")[0] in ("passport", "niora", "permit") else identifier
+
+
+def rule_named(name: str, subject: str, rules: RuleSet) -> Rule:
+    """The rule, if it is about this kind of subject. Raises NoAnswer."""
+    rule, kind = rules.by_id.get(name), subject.partition(":")[0]
+    fitting = [rule.id for rule in rules.rules if rule.about == kind]
+    if rule is None:
+        near = difflib.get_close_matches(name, rules.by_id, n=3, cutoff=0.5) or fitting
+        raise NoAnswer(f"no rule is called {name}; write {' or '.join(near)}")
+    if rule.about != kind:
+        raise NoAnswer(
+            f"{name} is about a {rule.about}, and {subject} is not; write {' or '.join(fitting) or 'another subject'}"
+        )
+    return rule
+
+
+def explain(
+    database: Path,
+    identifier: str,
+    rule: Rule,
+    decided: Decided,
+    now: datetime,
+    at: datetime | None,
+    progress: Progress,
+) -> Explained:
+    """The rule's judgement of the subject now, or as it was at `at`. Raises NoAnswer."""
+    with closing(connect(database, readonly=True)) as connection:
+        connection.execute("BEGIN")  # one state of the database for all that is asked
+        register: Register
+        if at is None:
+            register = SqliteRegister(connection, kept_event(lambda: decided))
+        else:
+            register, _ = fold(connection, _only(decided, rule), at, progress, until=at)
+        ids = register.find([identifier])
+        subject = next(iter(register.subjects(ids.values()).values()), None)
+        if subject is None:
+            raise NoAnswer(f"no event received by {at or now:%Y-%m-%d %H:%M} UTC speaks of it; write a later --at")
+        linked = _linked(register, subject)
+        states = {source: feed.facts for source, feed in register.feeds().items()}
+        context = context_of(decided.settled, states)
+        judged = at or now
+        items = tuple(_items(_judged(rule), subject, linked, context, judged))
+        about = {subject.key: subject.facts, **linked}
+        return Explained(subject=subject.key, rule=rule, at=judged, items=items, known=_known(connection, about))
+
+
+def _only(decided: Decided, rule: Rule) -> Decided:
+    """What is decided, with this rule alone, so that a fold judges nothing else."""
+    rules = RuleSet((_judged(rule),), decided.settled.rules.generation)
+    return msgspec.structs.replace(decided, settled=msgspec.structs.replace(decided.settled, rules=rules))
+
+
+def _judged(rule: Rule) -> Rule:
+    """The rule as if it were in force: a draft can be asked about, too."""
+    return (
+        rule if rule.status in (Status.active, Status.shadow) else msgspec.structs.replace(rule, status=Status.shadow)
+    )
+
+
+def _linked(register: Register, subject: AnySubject) -> dict[str, EmployerFacts]:
+    ids = register.find(links(subject.facts)) if subject.kind == "person" else {}
+    subjects = register.subjects(set(ids.values()))
+    return {key: subjects[id].facts for key, id in sorted(ids.items()) if id in subjects}
+
+
+def _items(
+    rule: Rule, subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Context, now: datetime
+) -> Iterator[ItemWhy]:
+    view, _ = derive(subject, linked, context.feeds, context.states, now)
+    standing = {(alert.rule, alert.item) for alert in subject.standing}
+    for verdict in judge_rule(rule, subject, view, context, now):
+        yield ItemWhy(
+            item=verdict.item,
+            state=verdict.state,
+            stands=(rule.id, verdict.item) in standing,
+            clauses=clauses_seen(rule, verdict.values),
+            failed=first_failed(verdict),
+            facts=_read(verdict),
+            due=verdict.due,
+            steps=ladder(rule, verdict, verdict.due, context.calendar) if verdict.due else (),
+            ends=later(context.calendar, verdict.due, rule.keep) if verdict.due and rule.keep else None,
+            waits_for=verdict.waits_for,
+            waits_until=verdict.waits_until,
+            complete_until={kind: context.complete_until.get(kind) for kind in rule.needs},
+            inhibited_by=tuple(inhibitors(rule, verdict.item, subject, view, context, now)),
+            unit=context.units.responsible(area_of(rule, verdict.values)).id,
+        )
+
+
+def _read(verdict: Verdict) -> dict[str, str]:
+    """The plain facts that the rule looks at, as text; one that is missing is left out."""
+    rule, found = verdict.rule, {}
+    paths = {*rule.when.reads, *map(str, rule.facts), *([str(rule.due.fact)] if rule.due else ())}
+    for name in sorted(paths):
+        root, _, field = name.partition(".")
+        value = getattr(verdict.values[root], field, None) if root in verdict.values else None
+        if value is not None and not (isinstance(value, list) and any(isinstance(v, msgspec.Struct) for v in value)):
+            found[name] = as_text(value)
+    return found
+
+
+def _known(connection: apsw.Connection, about: Mapping[str, Any]) -> tuple[Known, ...]:
+    """The facts of these subjects with their events, oldest first."""
+    facts = [(key, fact) for key, kept in about.items() for fact in facts_of(kept)]
+    refs = sorted({(fact.source, fact.id) for _, fact in facts})
+    sql = (
+        "SELECT source, id, number, type, received FROM events"
+        " WHERE (source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
+    )
+    rows = connection.execute(sql, (msgspec.json.encode(refs).decode(),))
+    events = {(source, id): rest for source, id, *rest in rows}
+    known = []
+    for key, fact in sorted(facts, key=lambda pair: (pair[1].order, pair[0])):
+        number, type, received = events[fact.source, fact.id]
+        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in Fact.__struct_fields__}
+        says = {name: as_text(value) for name, value in said.items() if value not in (None, (), "")}
+        heads = (receipt(number), type, fact.at, from_us(received), fact.source, fact.id)
+        known.append(Known(key, *heads, says))
+    return tuple(known)
+
+
+def facts_of(kept: msgspec.Struct) -> Iterator[Fact]:
+    """Every fact that the register keeps of a subject. A feed has none: what was heard is one state."""
+    for name in kept.__struct_fields__:
+        value = getattr(kept, name)
+        if isinstance(value, tuple):
+            yield from (fact for fact in value if isinstance(fact, Fact))
