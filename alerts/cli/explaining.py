@@ -69,19 +69,18 @@ def why(
 
 
 def _plain(found: Explained) -> dict[str, Any]:
-    steps = {item.item: [_rung(rung) for rung in item.steps] for item in found.items}
-    items = [
-        {**msgspec.structs.asdict(item), "state": item.state.value, "steps": steps[item.item]} for item in found.items
-    ]
-    clauses = [[msgspec.structs.asdict(clause) for clause in item.clauses] for item in found.items]
     known = [msgspec.structs.asdict(known) for known in found.known]
-    judged = {"items": [{**item, "clauses": seen} for item, seen in zip(items, clauses, strict=True)], "known": known}
-    return {"subject": found.subject, "rule": found.rule.id, "status": found.rule.status, "at": found.at, **judged}
+    answer = {"facts": found.facts, "items": [_plain_item(item) for item in found.items], "known": known}
+    return {"subject": found.subject, "rule": found.rule.id, "status": found.rule.status, "at": found.at, **answer}
 
 
-def _rung(rung: Any) -> dict[str, Any]:
-    step = rung.step
-    return {"at": rung.at, "severity": step.severity, "notify": step.notify, "reached": rung.reached}
+def _plain_item(item: ItemWhy) -> dict[str, Any]:
+    clauses = [msgspec.structs.asdict(clause) for clause in item.clauses]
+    steps = [
+        {"at": rung.at, "severity": rung.step.severity.name, "notify": rung.step.notify, "reached": rung.reached}
+        for rung in item.steps
+    ]
+    return msgspec.structs.asdict(item) | {"state": item.state.value, "clauses": clauses, "steps": steps}
 
 
 class _Answer:
@@ -102,10 +101,9 @@ class _Answer:
             yield from self._item(item)
         if not items:
             yield ""
-            yield self._is(
-                f"Tidak ada yang dinilai: {found.subject} tidak punya satu pun butir {rule.each.field if rule.each else ''}.",
-                f"Nothing to judge: {found.subject} has no item in {rule.each.field if rule.each else ''}.",
-            )
+            listed = f"{rule.about}.{rule.each.field}" if rule.each else ""
+            yield self._is(f"Tidak ada yang dinilai: {listed} kosong.", f"Nothing to judge: {listed} is empty.")
+            yield from self._facts(found.facts)
         yield from self._rest(len(items) - ITEMS_SHOWN)
         yield ""
         yield self._is("Yang diketahui, dengan peristiwanya:", "What is known, with the event that said it:")
@@ -128,8 +126,7 @@ class _Answer:
             mark = {True: self._is("ya   ", "yes"), False: self._is("tidak", "no "), None: self._is("?    ", "?  ")}
             note = self._is("   <- ini yang menggagalkan", "   <- this fails") if clause.text == item.failed else ""
             yield f"  {mark[clause.holds]}  {clause.text}{note}"
-        for name, value in item.facts.items():
-            yield f"  {self._label(name)} ({name}): {text.fact(value, self._language)}"
+        yield from self._facts(item.facts)
         if item.due:
             yield "  " + self._is("Tenggat {}", "Due {}").format(self._when(item.due))
             for rung in item.steps:
@@ -141,6 +138,10 @@ class _Answer:
         yield from self._sources(item)
         for other in item.inhibited_by:
             yield "  " + self._is(f"Digantikan oleh {other}", f"{other} takes its place")
+
+    def _facts(self, facts: dict[str, str]) -> Iterator[str]:
+        for name, value in facts.items():
+            yield f"  {self._label(name)} ({name}): {text.fact(value, self._language)}"
 
     def _sources(self, item: ItemWhy) -> Iterator[str]:
         for kind, until in item.complete_until.items():

@@ -27,11 +27,11 @@ def shown_facts(rule: Rule, values: Mapping[str, Any]) -> tuple[tuple[str, str],
 
 
 def as_text(value: Any) -> str:
-    """A fact as plain text that a template can format: ISO for dates and instants, commas between several."""
+    """A fact as plain text that a template can format: ISO for dates and instants, true or false, commas between several."""
     if value is None:
         return ""
     if isinstance(value, date):  # datetimes too
         return value.isoformat()
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return "true" if value else "false"
     return ", ".join(map(as_text, value)) if isinstance(value, list | tuple) else str(value)

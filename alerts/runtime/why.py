@@ -82,6 +82,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     rule: Rule
     at: datetime
+    facts: dict[str, str]  # plain ones of the subject itself
     items: tuple[ItemWhy, ...]
     known: tuple[Known, ...]
 
@@ -113,10 +114,11 @@ def _nearest(connection: apsw.Connection, wanted: Iterable[str]) -> list[str]:
         start = identifier.find(":") + 1
         for length in range(len(identifier) - 1, start - 1, -1):
             begins = identifier[:length]
-            rows = [row for (row,) in connection.execute(sql, (begins, f"{begins}\U0010ffff", NEAR))]
+            rows = [row[start:] for (row,) in connection.execute(sql, (begins, f"{begins}\U0010ffff", NEAR))]
             if rows:
-                for near in difflib.get_close_matches(identifier, rows, n=3, cutoff=0.75):
-                    best[_shown(near)] = difflib.SequenceMatcher(None, identifier, near).ratio()
+                for near in difflib.get_close_matches(identifier[start:], rows, n=3, cutoff=0.7):
+                    alike = difflib.SequenceMatcher(None, identifier[start:], near).ratio()
+                    best[_shown(identifier[:start] + near)] = alike
                 break
     return sorted(best, key=lambda key: (-best[key], key))[:3]
 
@@ -164,9 +166,12 @@ def explain(
         states = {source: feed.facts for source, feed in register.feeds().items()}
         context = context_of(decided.settled, states)
         judged = at or now
-        items = tuple(_items(_judged(rule), subject, linked, context, judged))
+        view, _ = derive(subject, linked, context.feeds, context.states, judged)
+        items = tuple(_items(_judged(rule), subject, view, context, judged))
         about = {subject.key: subject.facts, **linked}
-        return Explained(subject=subject.key, rule=rule, at=judged, items=items, known=_known(connection, about))
+        facts = _plain({f"{rule.about}.{name}": getattr(view, name) for name in view.__struct_fields__})
+        known = _known(connection, about)
+        return Explained(subject=subject.key, rule=rule, at=judged, facts=facts, items=items, known=known)
 
 
 def _only(decided: Decided, rule: Rule) -> Decided:
@@ -188,10 +193,7 @@ def _linked(register: Register, subject: AnySubject) -> dict[str, EmployerFacts]
     return {key: subjects[id].facts for key, id in sorted(ids.items()) if id in subjects}
 
 
-def _items(
-    rule: Rule, subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Context, now: datetime
-) -> Iterator[ItemWhy]:
-    view, _ = derive(subject, linked, context.feeds, context.states, now)
+def _items(rule: Rule, subject: AnySubject, view: msgspec.Struct, context: Context, now: datetime) -> Iterator[ItemWhy]:
     standing = {(alert.rule, alert.item) for alert in subject.standing}
     for verdict in judge_rule(rule, subject, view, context, now):
         yield ItemWhy(
@@ -213,15 +215,22 @@ def _items(
 
 
 def _read(verdict: Verdict) -> dict[str, str]:
-    """The plain facts that the rule looks at, as text; one that is missing is left out."""
+    """The plain facts that the rule looks at."""
     rule, found = verdict.rule, {}
-    paths = {*rule.when.reads, *map(str, rule.facts), *([str(rule.due.fact)] if rule.due else ())}
-    for name in sorted(paths):
+    for name in sorted({*rule.when.reads, *map(str, rule.facts), *([str(rule.due.fact)] if rule.due else ())}):
         root, _, field = name.partition(".")
-        value = getattr(verdict.values[root], field, None) if root in verdict.values else None
-        if value is not None and not (isinstance(value, list) and any(isinstance(v, msgspec.Struct) for v in value)):
-            found[name] = as_text(value)
-    return found
+        if root in verdict.values:
+            found[name] = getattr(verdict.values[root], field, None)
+    return _plain(found)
+
+
+def _plain(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts as text; what is missing and whole records are left out."""
+    return {
+        name: as_text(value)
+        for name, value in facts.items()
+        if value is not None and not (isinstance(value, list) and (not value or isinstance(value[0], msgspec.Struct)))
+    }
 
 
 def _known(connection: apsw.Connection, about: Mapping[str, Any]) -> tuple[Known, ...]:
