@@ -25,13 +25,17 @@ for command in (
     running.publish,
     judging.replay,
     explaining.why,
-    keeping.alerts,
     keeping.doctor,
     keeping.rebuild,
     running.load,
     judging.sample,
 ):
     app.command()(command)
+
+alerts = typer.Typer(invoke_without_command=True)
+alerts.callback()(keeping.alerts)
+alerts.command("as-test")(explaining.as_test)
+app.add_typer(alerts, name="alerts")
 
 rules = typer.Typer(no_args_is_help=True, help="Check and test rule files.")
 rules.command("check")(judging.rules_check)

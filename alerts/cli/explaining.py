@@ -1,4 +1,7 @@
-"""Commands that explain: why a rule holds for a subject or does not. Indonesian, or English with `--lang en`."""
+"""Commands that explain: why a rule holds for a subject or does not, and a real alert as a test.
+
+Indonesian, or English with `--lang en`. Whoever reads what is known of a subject is noted in the audit first.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +18,20 @@ import typer
 from alerts.channels import text
 from alerts.channels.render import Templates
 from alerts.cli.common import JsonOption, database_of, decided_by, settings_in_force
-from alerts.cli.terminal import UNUSABLE, fail, instant, json_line, out, progress
+from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, instant, json_line, out, progress
+from alerts.core.letters import case_number
 from alerts.core.rules import Text
+from alerts.files.astest import as_test as make_test
 from alerts.runtime import clock
+from alerts.runtime.real import read_alert
+from alerts.runtime.settle import Decided
 from alerts.runtime.why import Explained, ItemWhy, Known, NoAnswer, explain, rule_named, subject_key
 from alerts.store import audit
 from alerts.store.database import SchemaError
+from alerts.store.pages import AlertRow, Pages
 from alerts.web import words
 
+_HAS_TO_BE_WRITABLE = "what is read of a subject is noted there, so it has to be writable"
 ITEMS_SHOWN, EVENTS_SHOWN = 20, 50
 
 
@@ -60,12 +69,47 @@ def why(
     except NoAnswer as error:
         fail(UNUSABLE, str(error))
     except (SchemaError, apsw.Error, OSError) as error:
-        fail(UNUSABLE, f"{database}: {error}; what is read of a subject is noted there, so it has to be writable")
+        fail(UNUSABLE, f"{database}: {error}; {_HAS_TO_BE_WRITABLE}")
     if as_json:
         json_line(**_plain(found))
     else:
         for line in _Answer(found, lang, Templates([settings.templates]).labels(lang)).lines():
             out.print(line, markup=False)
+
+
+def as_test(
+    alert: Annotated[str, typer.Argument(help="Case number, such as JBI-26-000012, or id of an alert.")],
+) -> None:
+    """Print a rule test of a real alert, with everything masked that could say whom it is about."""
+    settings = settings_in_force()
+    database, decided, now = database_of(settings), decided_by(settings.rules), clock.now()
+    row = _alert(Pages(database), decided, alert)
+    if row.rule not in decided.settled.rules.by_id:
+        fail(UNUSABLE, f"{alert} is of {row.rule}, which is no rule any more; write an alert of a rule in force")
+    try:
+        audit.note(database, now, f"cli/{getpass.getuser()}", f"as-test {row.subject} {row.id}")
+        made = make_test(read_alert(database, row, decided), decided.settled.rules, decided.setup, now)
+    except NoAnswer as error:
+        fail(UNUSABLE, str(error))
+    except (SchemaError, apsw.Error, OSError) as error:
+        fail(UNUSABLE, f"{database}: {error}; {_HAS_TO_BE_WRITABLE}")
+    print(made.text, end="")
+    if made.differs:
+        err.print(f"{made.differs}; correct `expect` where that is not what should have been", markup=False)
+    raise typer.Exit(0 if made.raised else WRONG)
+
+
+def _alert(pages: Pages, decided: Decided, ref: str) -> AlertRow:
+    """The alert with this id or case number, or the end."""
+    number = ref.rpartition("-")[2]
+    numbered = pages.alert_numbered(int(number)) if number.isascii() and number.isdigit() and len(number) < 18 else None
+    found = pages.alert(ref) or numbered
+    if found is None:
+        fail(UNUSABLE, f"there is no alert {ref}; write a case number or an id that `lapor-dini alerts --all` lists")
+    case = case_number(decided.policy.case_prefix, found.raised_at, found.number)
+    if ref not in (found.id, number) and ref.upper() != case:
+        fail(UNUSABLE, f"there is no alert {ref}; write {case}")
+    return found
 
 
 def _plain(found: Explained) -> dict[str, Any]:

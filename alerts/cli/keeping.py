@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,7 @@ from alerts.cli.terminal import WRONG, err, json_line, out, progress
 from alerts.core.calendar import WIB
 from alerts.core.events.reasons import Rejection
 from alerts.core.letters import case_number
+from alerts.core.spelled import context_of
 from alerts.runtime import clock
 from alerts.runtime import rebuild as rebuilding
 from alerts.runtime.doctor import examine
@@ -22,25 +24,29 @@ from alerts.runtime.intake import read_event, take
 from alerts.runtime.settle import Decided
 from alerts.store.pages import STANDING, AlertFilter, Pages
 from alerts.store.sqlite import SqliteStore
+from alerts.web.why import WaitingLine, waiting_line
 
 
 def alerts(
+    context: typer.Context,
     unit: Annotated[str, typer.Option(help="Only this unit.")] = "",
     rule: Annotated[str, typer.Option(help="Only this rule.")] = "",
     ended: Annotated[bool, typer.Option("--all", help="Those that ended, too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the alerts that stand."""
+    """List the alerts that stand, and those that nobody can know yet because a source is silent."""
+    if context.invoked_subcommand:
+        return
     settings = settings_in_force()
-    database = database_of(settings)
+    pages = Pages(database_of(settings))
     states = (*STANDING, "closed", "withdrawn", "expired") if ended else STANDING
-    rows = Pages(database).alerts(AlertFilter(states=states, unit=unit, rule=rule), limit=sys.maxsize)
+    rows = pages.alerts(AlertFilter(states=states, unit=unit, rule=rule), limit=sys.maxsize)
     table = Table(
         Column("case", no_wrap=True), "rule", "severity", "unit", "state", Column("due", no_wrap=True), box=None
     )
-    prefix = decided_by(settings.rules).policy.case_prefix
+    decided = decided_by(settings.rules)
     for row in rows:
-        case = case_number(prefix, row.raised_at, row.number)
+        case = case_number(decided.policy.case_prefix, row.raised_at, row.number)
         if as_json:
             json_line(case=case, **msgspec.structs.asdict(row))
         else:
@@ -48,6 +54,25 @@ def alerts(
             table.add_row(case, row.rule, row.severity.name, row.unit, row.state, due)
     if not as_json:
         out.print(table if rows else "no alerts stand")
+    for line in _waiting(pages, decided, unit, rule):
+        if as_json:
+            told = {"state": "unknown", "stands": line.stands, "waits_for": line.kind, "waits_until": line.until}
+            json_line(case=None, rule=line.rule.id, unit=line.unit, **told)
+        else:
+            what = "does not climb" if line.stands else "unknown"
+            out.print(f"{what}: {line.rule.id} at {line.unit} waits for {line.kind} until {_clock(line.until)}")
+
+
+def _waiting(pages: Pages, decided: Decided, unit: str, rule: str) -> list[WaitingLine]:
+    """What waits for a source, longest first."""
+    context = context_of(decided.settled, pages.feeds())
+    _, rows = pages.waiting(limit=sys.maxsize)
+    lines = (waiting_line(row, context, clock.now()) for row in rows)
+    return [line for line in lines if line and unit in ("", line.unit) and rule in ("", line.rule.id)]
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(WIB):%Y-%m-%d %H:%M} WIB"
 
 
 def rebuild(

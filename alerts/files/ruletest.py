@@ -12,7 +12,7 @@ Only what stood at some instant of `expect` counts, because nothing else was com
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -109,17 +109,13 @@ def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outco
     problems = list(found)
     failures: list[Failure] = []
     seen: dict[str, set[bool]] = {clause.text: set() for clause in rule.when.clauses}
-    judged = [
-        msgspec.structs.replace(other, status=Status.active)
-        for other in rules.rules
-        if other.id in {rule.id, *rule.inhibits} or rule.id in other.inhibits
-    ]
+    judged = judged_with(rule, rules)
     for test in tests:
         events, refused = events_of(test, setup)
-        refused += tuple(_unjudged(test, [other.id for other in judged]))
+        refused += tuple(_unjudged(test, judged.by_id))
         problems += refused
         if not refused:
-            rule_set = RuleSet(tuple(judged if _expects_exceptions(test) else map(_without_exceptions, judged)), "")
+            rule_set = judged if _expects_exceptions(test) else _without_exceptions(judged)
             settled = Settled(rule_set, setup.units, setup.calendar, setup.feeds, test.complete)
             failures += _compare(test, rule, events, settled, seen)
     coverage = tuple(ClauseSeen(clause, True in saw, False in saw) for clause, saw in seen.items())
@@ -136,8 +132,20 @@ def _expects_exceptions(test: RuleTest) -> bool:
     return any(alert.state == "excepted" for standing in test.expect for alert in standing.alerts)
 
 
-def _without_exceptions(rule: Rule) -> Rule:
-    return msgspec.structs.replace(rule, exceptions=())
+def _without_exceptions(rules: RuleSet) -> RuleSet:
+    return RuleSet(tuple(msgspec.structs.replace(rule, exceptions=()) for rule in rules.rules), rules.generation)
+
+
+def judged_with(rule: Rule, rules: RuleSet) -> RuleSet:
+    """The rule and those that it inhibits or that inhibit it, all in force whatever their status."""
+    return RuleSet(
+        tuple(
+            msgspec.structs.replace(other, status=Status.active)
+            for other in rules.rules
+            if other.id in {rule.id, *rule.inhibits} or rule.id in other.inhibits
+        ),
+        "",
+    )
 
 
 def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Problem, ...]]:
@@ -163,7 +171,7 @@ def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Pr
     return tuple(sorted(events, key=lambda event: event.received)), tuple(problems)
 
 
-def _unjudged(test: RuleTest, judged: Sequence[str]) -> Iterator[Problem]:
+def _unjudged(test: RuleTest, judged: Collection[str]) -> Iterator[Problem]:
     for standing in test.expect:
         for alert in standing.alerts:
             if alert.rule not in judged:

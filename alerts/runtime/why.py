@@ -162,7 +162,7 @@ def explain(
         subject = next(iter(register.subjects(ids.values()).values()), None)
         if subject is None:
             raise NoAnswer(f"no event received by {at or now:%Y-%m-%d %H:%M} UTC speaks of it; write a later --at")
-        linked = _linked(register, subject)
+        linked = linked_to(register, subject)
         states = {source: feed.facts for source, feed in register.feeds().items()}
         context = context_of(decided.settled, states)
         judged = at or now
@@ -187,7 +187,8 @@ def _judged(rule: Rule) -> Rule:
     )
 
 
-def _linked(register: Register, subject: AnySubject) -> dict[str, EmployerFacts]:
+def linked_to(register: Register, subject: AnySubject) -> dict[str, EmployerFacts]:
+    """The employers that the answer about a person depends on."""
     ids = register.find(links(subject.facts)) if subject.kind == "person" else {}
     subjects = register.subjects(set(ids.values()))
     return {key: subjects[id].facts for key, id in sorted(ids.items()) if id in subjects}
