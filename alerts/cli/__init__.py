@@ -37,9 +37,10 @@ alerts.callback()(keeping.alerts)
 alerts.command("as-test")(explaining.as_test)
 app.add_typer(alerts, name="alerts")
 
-rules = typer.Typer(no_args_is_help=True, help="Check and test rule files.")
+rules = typer.Typer(no_args_is_help=True, help="Check, test and explain rule files.")
 rules.command("check")(judging.rules_check)
 rules.command("test")(judging.rules_test)
+rules.command("explain")(explaining.rules_explain)
 app.add_typer(rules, name="rules")
 
 quarantine = typer.Typer(no_args_is_help=True, help="Events that were refused.")

@@ -5,6 +5,7 @@ Indonesian, or English with `--lang en`. Whoever reads what is known of a subjec
 
 from __future__ import annotations
 
+import difflib
 import getpass
 from collections.abc import Iterator
 from datetime import datetime
@@ -17,7 +18,7 @@ import typer
 
 from alerts.channels import text
 from alerts.channels.render import Templates
-from alerts.cli.common import JsonOption, database_of, decided_by, settings_in_force
+from alerts.cli.common import JsonOption, RulesOption, database_of, decided_by, settings_in_force
 from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, instant, json_line, out, progress
 from alerts.core.letters import case_number
 from alerts.core.rules import Text
@@ -30,6 +31,7 @@ from alerts.store import audit
 from alerts.store.database import SchemaError
 from alerts.store.pages import AlertRow, Pages
 from alerts.web import words
+from alerts.web.sentences import sentences
 
 _HAS_TO_BE_WRITABLE = "what is read of a subject is noted there, so it has to be writable"
 ITEMS_SHOWN, EVENTS_SHOWN = 20, 50
@@ -74,6 +76,26 @@ def why(
         json_line(**_plain(found))
     else:
         for line in _Answer(found, lang, Templates([settings.templates]).labels(lang)).lines():
+            out.print(line, markup=False)
+
+
+def rules_explain(
+    rule: Annotated[str, typer.Argument(help="Id of a rule.")],
+    rules: RulesOption = None,
+    lang: Annotated[Language | None, typer.Option("--lang", help="Only this language [default: both].")] = None,
+) -> None:
+    """A rule as sentences: about whom, when it holds, who is told, who answers for it."""
+    settings = settings_in_force()
+    settled = decided_by(rules or settings.rules).settled
+    found = settled.rules.by_id.get(rule)
+    if found is None:
+        near = difflib.get_close_matches(rule, settled.rules.by_id, n=3, cutoff=0.5) or sorted(settled.rules.by_id)
+        fail(UNUSABLE, f"no rule is called {rule}; write {' or '.join(near)}")
+    templates = Templates([settings.templates])
+    for place, language in enumerate([lang] if lang else Language):
+        if place:
+            out.print()
+        for line in sentences(found, settled, language, templates.labels(language)):
             out.print(line, markup=False)
 
 

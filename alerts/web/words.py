@@ -71,6 +71,17 @@ SUBJECTS = _words(
     area=("Wilayah", "Area"),
     feed=("Sumber data", "Source"),
 )
+RECORDS = _words(  # items of the lists that rules look into, by the name of their type
+    Stay=("izin tinggal", "stay"),
+    Entry=("kedatangan", "arrival"),
+    Workplace=("tempat kerja", "place of work"),
+    Employment=("hubungan kerja", "employment"),
+    ReportedArea=("wilayah laporan", "area of reports"),
+    Approval=("pengesahan RPTKA", "RPTKA approval"),
+    LodgingReport=("laporan penginapan", "report of the lodging"),
+    InstitutionPermit=("izin lembaga", "permit of the institution"),
+    CommunityReport=("laporan masyarakat", "report of the public"),
+)
 STATUSES = _words(  # of a rule
     draft=("Rancangan, tidak dinilai", "Draft, not judged"),
     shadow=("Uji bayangan, tidak dikirim", "Shadow, never sent"),
@@ -120,6 +131,12 @@ _UNITS_OF_TIME = _words(h=("jam", "hours"), d=("hari", "days"), wd=("hari kerja"
 def named(code: str, table: Words) -> Text:
     """The words for a code; a code that has none stands for itself."""
     return table.get(code) or Text(code, code)
+
+
+def record(name: str, language: str) -> str:
+    """One item of a list, by the name of its type."""
+    said = named(name, RECORDS)
+    return said.id if language == "id" else said.en
 
 
 def both(text: Text) -> Markup:

@@ -1,0 +1,146 @@
+"""A rule as sentences, in Indonesian or English: what an admin answers for, without YAML and CEL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from alerts.channels import text
+from alerts.core.cel_checker import published
+from alerts.core.register.views import KINDS
+from alerts.core.routing import PROVINCE
+from alerts.core.rules import Path, Rule, Step, Text
+from alerts.core.turn import Settled
+from alerts.web import words
+from alerts.web.clauses import Labels, clause_in_words, label_of
+
+UNREAD = "(R)"  # a mark on legal basis
+
+
+def sentences(rule: Rule, settled: Settled, language: str, labels: Labels) -> Iterator[str]:
+    """The rule, line by line; the parts of a list are indented."""
+    yield from _Sentences(rule, settled, language, labels).lines()
+
+
+class _Sentences:
+    def __init__(self, rule: Rule, settled: Settled, language: str, labels: Labels) -> None:
+        self._rule, self._settled, self._language, self._labels = rule, settled, language, labels
+
+    def lines(self) -> Iterator[str]:
+        rule = self._rule
+        status = self._say(words.named(rule.status, words.STATUSES))
+        yield f"{rule.id}: {self._say(rule.title)} ({status})"
+        yield self._about()
+        yield self._is("Berlaku bila semua ini benar:", "It holds when all of this is true:")
+        for clause in rule.when.clauses:
+            yield f"  - {clause_in_words(rule, clause.text, self._language, self._labels) or clause.text}"
+        yield self._begins()
+        yield from self._climbs()
+        yield from self._ends()
+        yield from self._waits()
+        yield from self._told()
+        yield from self._answers()
+
+    def _about(self) -> str:
+        rule, subject = self._rule, self._say(words.SUBJECTS[self._rule.about]).lower()
+        if not rule.each:
+            return self._is(f"Tentang: {subject}.", f"About: {subject}.")
+        record = published(KINDS[rule.about])[rule.each.field].kind.__name__
+        item = self._say(words.RECORDS[record]) if record in words.RECORDS else rule.each.name
+        return self._is(
+            f"Tentang: {subject}, satu peringatan untuk tiap {item}.", f"About: {subject}, one alert for each {item}."
+        )
+
+    def _begins(self) -> str:
+        due = self._rule.due
+        if due is None:
+            return self._is("Mulai: seketika.", "From: at once.")
+        name = self._label(due.fact)
+        if due.offset.amount == 0:
+            return self._is(f"Mulai: pada {name}.", f"From: {name}.")
+        length = self._say(words.span(due.offset))
+        before = due.offset.amount < 0
+        side = self._is("sebelum" if before else "setelah", "before" if before else "after")
+        midnight = self._is("tanggal dihitung dari pukul 00.00 WIB", "a date counts from 00:00 WIB")
+        return self._is("Mulai", "From") + f": {length} {side} {name} ({midnight})."
+
+    def _climbs(self) -> Iterator[str]:
+        first, *more = self._rule.steps
+        yield self._is("Tingkat: ", "Severity: ") + self._severity(first) + "."
+        for step in more:
+            after = self._is("setelah {}", "after {}").format(self._say(words.span(step.at)))
+            yield f"  - {after}: {self._severity(step)}"
+
+    def _severity(self, step: Step) -> str:
+        also = [self._unit(name) for name in step.notify]
+        extra = self._is("; juga diberi tahu: ", "; told as well: ") + ", ".join(also) if also else ""
+        return self._say(words.SEVERITIES[step.severity.name]).lower() + extra
+
+    def _unit(self, name: str) -> str:
+        if name == PROVINCE:
+            return self._settled.units.province.name
+        unit = self._settled.units.by_id.get(name)
+        return unit.name if unit else name
+
+    def _ends(self) -> Iterator[str]:
+        rule = self._rule
+        yield self._is(
+            "Berakhir: begitu data tidak lagi memenuhi syarat (yang diberi tahu mendapat ralat), atau bila petugas menutupnya.",
+            "Ends: as soon as the data no longer meet the condition (who was told gets a correction), or an officer closes it.",
+        )
+        if rule.keep:
+            length = self._say(words.span(rule.keep))
+            yield self._is(f"  Paling lama {length} sejak mulai.", f"  At most {length} after it began.")
+        if rule.inhibits:
+            names = ", ".join(rule.inhibits)
+            yield self._is(
+                f"Menggantikan: {names}, selama berlangsung.", f"Takes the place of: {names}, while it stands."
+            )
+
+    def _waits(self) -> Iterator[str]:
+        if self._rule.needs:
+            names = ", ".join(self._rule.needs)
+            yield self._is(
+                f"Menunggu sumber: {names}. Selama salah satunya diam, jawabannya belum diketahui dan tidak ada yang dikirim.",
+                f"Waits for: {names}. While one of them is silent the answer is unknown, and nothing is sent.",
+            )
+
+    def _told(self) -> Iterator[str]:
+        area = self._rule.area
+        who = self._settled.units.province.name
+        if area:
+            who = self._is("unit yang memegang {}", "the unit that holds {}").format(self._label(area))
+        if self._rule.status != "active":
+            who = (
+                self._is("tidak seorang pun", "nobody")
+                + f" ({self._say(words.named(self._rule.status, words.STATUSES))})"
+            )
+        yield self._is("Diberi tahu", "Told") + f": {who}."
+        facts = ", ".join(map(self._label, self._rule.facts)) or self._is("tidak ada", "none")
+        yield self._is("Data dalam pesan", "Facts in the message") + f": {facts}."
+
+    def _answers(self) -> Iterator[str]:
+        rule = self._rule
+        yield self._is("Dasar hukum", "Legal basis") + f": {'; '.join(rule.legal_basis)}."
+        if any(UNREAD in basis for basis in rule.legal_basis):
+            yield self._is(
+                "  (R): belum diperiksa pada naskah resminya.", "  (R): not yet held against the official text."
+            )
+        yield self._is("Penjelasan wajar, periksa dahulu:", "Innocent explanations, to be checked first:")
+        yield from (f"  - {innocent}" for innocent in rule.false_positives)
+        review = text.day(rule.review_by, self._language)
+        yield (
+            self._is("Penanggung jawab", "Answers for it")
+            + f": {rule.owner}; "
+            + self._is(f"ditinjau paling lambat {review}.", f"to be reviewed by {review}.")
+        )
+
+    def _label(self, path: Path) -> str:
+        rule, kind = self._rule, KINDS[self._rule.about]
+        owner = kind if path.root == rule.about or not rule.each else published(kind)[rule.each.field].kind
+        return f"{label_of(owner, path.field, self._labels)} ({path})"
+
+    def _say(self, said: Text) -> str:
+        return said.id if self._language == "id" else said.en
+
+    def _is(self, indonesian: str, english: str) -> str:
+        return indonesian if self._language == "id" else english
