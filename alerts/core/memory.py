@@ -61,15 +61,15 @@ class MemoryRegister:
         return self._next
 
     def due(self, now: datetime, limit: int) -> Sequence[int]:
-        return _up_to(self._due, now, lambda id, at: self._next_change(id) == at)[:limit]
+        return [id for _, id in _up_to(self._due, now, lambda id, at: self._next_change(id) == at)[:limit]]
 
     def waiting(self, complete_until: Mapping[str, datetime], limit: int) -> Sequence[int]:
-        ripe: dict[int, None] = {}
+        ripe: list[tuple[datetime, int]] = []
         for kind, heap in self._waiting.items():
             if kind in complete_until:
-                waits = partial(self._waits, kind)
-                ripe |= dict.fromkeys(_up_to(heap, complete_until[kind], waits))
-        return list(ripe)[:limit]
+                ripe += _up_to(heap, complete_until[kind], partial(self._waits, kind))
+        oldest_first = dict.fromkeys(id for _, id in sorted(ripe))  # whatever kind of source it waited for
+        return list(oldest_first)[:limit]
 
     def next_due(self) -> datetime | None:
         """The next instant at which some answer changes by itself."""
@@ -130,7 +130,9 @@ class MemoryRegister:
         return saved is not None and any(w.kind == kind and w.until == until for w in saved.waiting)
 
 
-def _up_to(heap: list[tuple[datetime, int]], instant: datetime, counts: Callable[[int, datetime], bool]) -> list[int]:
+def _up_to(
+    heap: list[tuple[datetime, int]], instant: datetime, counts: Callable[[int, datetime], bool]
+) -> list[tuple[datetime, int]]:
     """The subjects of a heap up to an instant, in order. They stay on it until a turn has saved them anew."""
     ripe = []
     while heap and heap[0][0] <= instant:
@@ -140,4 +142,4 @@ def _up_to(heap: list[tuple[datetime, int]], instant: datetime, counts: Callable
     ripe = list(dict.fromkeys(ripe))
     for entry in ripe:
         heapq.heappush(heap, entry)
-    return [id for _, id in ripe]
+    return ripe

@@ -193,7 +193,8 @@ def _identifier(key: str) -> str:
 def _wake(desk: Desk, complete: Mapping[str, datetime], now: datetime, due: int) -> bool:
     """Put on the desk what has to be judged although no event named it; whether there may be more than fits."""
     changed = [s.key for id in desk.touched if (s := desk.subjects[id]).kind == "employer"]
-    waited, ripe = desk.register.waiting(complete, due), desk.register.due(now, due)
+    waited = desk.register.waiting(complete, due)  # first what is owed longest: together no more than one turn judges
+    ripe = desk.register.due(now, due - len(waited))
     woken = [*(desk.register.linkers(changed) if changed else ()), *waited, *ripe]
     desk.load(woken)
     for id in woken:
@@ -201,7 +202,7 @@ def _wake(desk: Desk, complete: Mapping[str, datetime], now: datetime, due: int)
             desk.touched[id] = None
     persons = [desk.subjects[id].facts for id in desk.touched if desk.subjects[id].kind == "person"]
     desk.prefetch([key for facts in persons for key in links(facts)])
-    return max(len(waited), len(ripe)) >= due
+    return len(waited) + len(ripe) >= due
 
 
 def _judge(

@@ -64,7 +64,7 @@ def answers(register: Register, world: Batch, now: datetime, alerts: Collection[
         "linkers": set(register.linkers(keys)),
         "feeds": dict(register.feeds()),
         "due": [list(register.due(at, limit)) for at in (now, END) for limit in (0, 1, 2, sys.maxsize)],
-        "waiting": [set(register.waiting(complete, sys.maxsize)), len(register.waiting(complete, 1))],
+        "waiting": [list(register.waiting(complete, limit)) for limit in (0, 1, 2, sys.maxsize)],
         "waiting for one kind": [list(register.waiting({"imigrasi": END}, limit)) for limit in (0, 1, sys.maxsize)],
         "alerts": dict(register.alerts(alerts)),
         "next_numbers": register.next_numbers(),
