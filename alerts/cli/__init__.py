@@ -35,6 +35,7 @@ for command in (
 alerts = typer.Typer(invoke_without_command=True)
 alerts.callback()(keeping.alerts)
 alerts.command("as-test")(explaining.as_test)
+alerts.command("sources")(keeping.sources)
 app.add_typer(alerts, name="alerts")
 
 rules = typer.Typer(no_args_is_help=True, help="Check, test and explain rule files.")

@@ -24,7 +24,9 @@ from alerts.runtime.intake import read_event, take
 from alerts.runtime.settle import Decided
 from alerts.store.pages import STANDING, AlertFilter, Pages
 from alerts.store.sqlite import SqliteStore
+from alerts.web.sources import seen
 from alerts.web.why import WaitingLine, waiting_line
+from alerts.web.words import length
 
 
 def alerts(
@@ -73,6 +75,36 @@ def _waiting(pages: Pages, decided: Decided, unit: str, rule: str) -> list[Waiti
 
 def _clock(at: datetime) -> str:
     return f"{at.astimezone(WIB):%Y-%m-%d %H:%M} WIB"
+
+
+def sources(as_json: JsonOption = False) -> None:
+    """List the sources: connected or silent, complete until when, and how late they come, declared and measured."""
+    settings = settings_in_force()
+    pages, now = Pages(database_of(settings)), clock.now()
+    feeds = decided_by(settings.rules).settled.feeds
+    lateness = pages.lateness(now)
+    table = Table(
+        "source", "state", "last heard", "complete until", "declared", "half within", "95% within", "events", box=None
+    )
+    for office in seen(feeds.offices.values(), pages.feeds(), now):
+        late = lateness.get(office.source)
+        state = "silent" if office.silent_since else "connected" if office.last_heard else "not connected"
+        if as_json:
+            spans = {"p50": late.p50, "p95": late.p95} if late else {}
+            measured = {
+                f"{name}_s": time.total_seconds() for name, time in ({"declared": office.declared} | spans).items()
+            }
+            until = {"last_heard": office.last_heard, "complete_until": office.complete_until}
+            json_line(source=office.source, state=state, **until, **measured, events=late.events if late else 0)
+        else:
+            times = (
+                f"{at.astimezone(WIB):%m-%d %H:%M}" if at else "" for at in (office.last_heard, office.complete_until)
+            )
+            half, most = (length(late.p50).en, length(late.p95).en) if late else ("", "")
+            events = str(late.events if late else 0)
+            table.add_row(office.source, state, *times, length(office.declared).en, half, most, events)
+    if not as_json:
+        out.print(table)
 
 
 def rebuild(

@@ -14,9 +14,11 @@ from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.book import SqliteBook
 from alerts.store.database import SchemaError, connect, to_us
+from alerts.store.pages import Pages
 
 FREE_BYTES = 500_000_000
 OVERDUE = timedelta(minutes=5)
+ENOUGH = 20  # events, before their lateness says anything
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -54,6 +56,8 @@ def examine(settings: Settings, now: datetime) -> Iterator[Finding]:
     )
     if settings.database.exists():
         yield from _database(settings, now)
+        if decided:
+            yield from _late_sources(settings, decided, now)
     else:
         yield Finding(
             "warning", f"there is no database yet at {settings.database}", "lapor-dini serve, or lapor-dini load"
@@ -118,3 +122,17 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
     ((late,),) = connection.execute("SELECT count(*) FROM subjects WHERE next_change <= ?", (to_us(now - OVERDUE),))
     if late:
         yield Finding("warning", f"{late} subjects are due to be judged", "start `lapor-dini serve`")
+
+
+def _late_sources(settings: Settings, decided: Decided, now: datetime) -> Iterator[Finding]:
+    """Offices that come later than they declare: deadlines that need them are judged before they have told everything."""
+    try:
+        lateness = Pages(settings.database).lateness(now)
+    except (apsw.Error, SchemaError):  # which has been said
+        return
+    for source, late in sorted(lateness.items()):
+        office = decided.settled.feeds.offices.get(source)
+        if office and late.events >= ENOUGH and late.p95 > office.lateness:
+            days, declared = (time / timedelta(days=1) for time in (late.p95, office.lateness))
+            what = f"{source}: 95 of 100 events came within {days:.1f} days, declared are {declared:.1f} ({late.events} events)"
+            yield Finding("warning", what, "its lateness in rules/feeds.yaml, or ask the office")

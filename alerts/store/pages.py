@@ -24,6 +24,7 @@ from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Severity
 from alerts.store.book import Owed, SqliteBook
 from alerts.store.database import connect, from_us
+from alerts.store.lateness import Lateness, measured
 from alerts.store.register import SqliteRegister
 
 STANDING = ("raised", "acknowledged")
@@ -236,6 +237,12 @@ class Pages:
         """What was heard from every source, by source."""
         with self._read() as db:
             return {source: feed.facts for source, feed in _register(db).feeds().items()}
+
+    def lateness(self, now: datetime) -> dict[str, Lateness]:
+        """How late the events of each source come."""
+        states = self.feeds()
+        with self._read() as db:
+            return measured(db, states, now)
 
     # Notices ------------------------------------------------------------------------------------------------------------
 

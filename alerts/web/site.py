@@ -165,7 +165,8 @@ class Site:
         """GET /feeds: every listed office, and whoever else was heard."""
         feeds, states = self._state().settled.feeds, self._pages.feeds()
         offices = seen(feeds.offices.values(), states, self._now())
-        return self._show("feeds", offices=offices, unlisted=unlisted(feeds, states))
+        lateness = self._pages.lateness(self._now())
+        return self._show("feeds", offices=offices, unlisted=unlisted(feeds, states), lateness=lateness)
 
     def quarantine(self, request: Request) -> Response:
         """GET /quarantine: refused events that nobody has corrected."""
@@ -215,6 +216,7 @@ def _environment() -> Environment:
         "when": words.when,
         "day": words.day,
         "span": words.span,
+        "duration": words.length,
         "deadline": words.deadline,
         "reason": words.reason,
         "fact_name": words.fact_name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -15,6 +15,7 @@ class Seen(msgspec.Struct, frozen=True):
 
     source: str
     area: str | None
+    declared: timedelta  # lateness
     last_heard: datetime | None
     complete_until: datetime | None
     silent_since: datetime | None
@@ -32,11 +33,12 @@ def unlisted(feeds: FeedList, states: Mapping[str, FeedState]) -> tuple[FeedStat
 
 def _seen(office: FeedOffice, state: FeedState | None, now: datetime) -> Seen:
     if state is None:
-        return Seen(office.source, office.area, None, None, None)
+        return Seen(office.source, office.area, office.lateness, None, None, None)
     silent = office.silent_after is not None and now > state.last_heard + office.silent_after
     return Seen(
         office.source,
         office.area,
+        office.lateness,
         state.last_heard,
         complete_until(office, state),
         state.last_heard if silent else None,

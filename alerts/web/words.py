@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from markupsafe import Markup, escape
 
@@ -185,6 +185,15 @@ def span(offset: Offset) -> Text:
     unit = _UNITS_OF_TIME[offset.unit]
     amount = abs(offset.amount)
     return Text(f"{amount} {unit.id}", f"{amount} {unit.en if amount != 1 else unit.en[:-1]}")
+
+
+def length(time: timedelta) -> Text:
+    """`5 jam / 5 hours`, `2 hari / 2 days`: begun hours, from two days on days to one decimal."""
+    hours = -(-time // timedelta(hours=1))
+    if hours < 48:
+        return Text(f"{hours} jam", f"{hours} hours" if hours != 1 else "1 hour")
+    days = f"{time / timedelta(days=1):.1f}".removesuffix(".0")
+    return Text(f"{days.replace('.', ',')} hari", f"{days} days")
 
 
 def deadline(due: Due | None) -> Text:

@@ -294,7 +294,12 @@ async def test_sources_are_connected_not_connected_or_unlisted(
     await office.accept([json.dumps(stranger).encode()])
     text = await read(client, "/feeds")
     assert "imigrasi/kuala-tungkal tersambung / connected 2 Maret 2026, 10.00 WIB 2 Maret 2026, 09.59 WIB" in text
-    assert "imigrasi/bungo tidak tersambung / not connected – –" in text
+    assert "imigrasi/bungo tidak tersambung / not connected – – 2 hari / 2 days –" in text
+    assert "2 hari / 2 days – imigrasi/bungo" in text  # what was there before it was connected is not late
+    office.now = wib("2026-03-02T13:30:00")
+    timely = permit("l", permit_no="P8", person={"permit_no": "P8"}) | {"time": "2026-03-02T11:00:00+07:00"}
+    await office.accept([json.dumps(timely).encode()])
+    assert "2 hari / 2 days 3 jam / 3 hours; 3 jam / 3 hours (1 peristiwa / events)" in await read(client, "/feeds")
     assert "imigrasi/tidak-terdaftar, terakhir / last heard 2 Maret 2026, 10.00 WIB" in text
 
 
