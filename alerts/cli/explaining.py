@@ -31,6 +31,7 @@ from alerts.store import audit
 from alerts.store.database import SchemaError
 from alerts.store.pages import AlertRow, Pages
 from alerts.web import words
+from alerts.web.clauses import clause_in_words
 from alerts.web.sentences import sentences
 
 _HAS_TO_BE_WRITABLE = "what is read of a subject is noted there, so it has to be writable"
@@ -188,10 +189,19 @@ class _Answer:
         verdict = self._say(words.named(item.state.name, words.VERDICTS))
         stands = self._is("peringatan berlangsung", "an alert stands") if item.stands else ""
         yield name + ", ".join(part for part in (verdict, stands, item.unit) if part)
+        marks = {
+            True: self._is("terpenuhi", "holds"),
+            False: self._is("gagal    ", "fails"),
+            None: self._is("?        ", "?    "),
+        }
         for clause in item.clauses:
-            mark = {True: self._is("ya   ", "yes"), False: self._is("tidak", "no "), None: self._is("?    ", "?  ")}
-            note = self._is("   <- ini yang menggagalkan", "   <- this fails") if clause.text == item.failed else ""
-            yield f"  {mark[clause.holds]}  {clause.text}{note}"
+            note = (
+                self._is("   <- ini yang menggagalkan", "   <- the first that fails")
+                if clause.text == item.failed
+                else ""
+            )
+            told = clause_in_words(self._found.rule, clause.text, self._language, self._labels)
+            yield f"  {marks[clause.holds]}  {f'{told} ({clause.text})' if told else clause.text}{note}"
         yield from self._facts(item.facts)
         if item.due:
             yield "  " + self._is("Tenggat {}", "Due {}").format(self._when(item.due))
