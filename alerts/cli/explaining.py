@@ -22,6 +22,7 @@ from alerts.cli.common import JsonOption, RulesOption, database_of, decided_by, 
 from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, instant, json_line, out, progress
 from alerts.core.letters import case_number
 from alerts.core.rules import Text
+from alerts.core.spelled import Rung
 from alerts.files.astest import as_test as make_test
 from alerts.runtime import clock
 from alerts.runtime.real import read_alert
@@ -31,7 +32,7 @@ from alerts.store import audit
 from alerts.store.database import SchemaError
 from alerts.store.pages import AlertRow, Pages
 from alerts.web import words
-from alerts.web.clauses import clause_in_words
+from alerts.web.clauses import clause_in_words, fact_label
 from alerts.web.sentences import sentences
 
 _HAS_TO_BE_WRITABLE = "what is read of a subject is noted there, so it has to be writable"
@@ -162,7 +163,7 @@ class _Answer:
         yield self._is("Dinilai per {}", "Judged as of {}").format(self._when(found.at)) + (
             f"; {self._say(words.named(rule.status, words.STATUSES))}" if rule.status != "active" else ""
         )
-        items = sorted(found.items, key=lambda item: (item.state.name == "untrue", item.item))
+        items = sorted(found.items, key=lambda item: (not item.stands, item.state.name == "untrue", item.item))
         for item in items[:ITEMS_SHOWN]:
             yield ""
             yield from self._item(item)
@@ -206,18 +207,26 @@ class _Answer:
         if item.due:
             yield "  " + self._is("Tenggat {}", "Due {}").format(self._when(item.due))
             for rung in item.steps:
-                mark_of = self._is("tercapai", "reached") if rung.reached else self._is("belum", "not yet")
                 severity = self._say(words.SEVERITIES[rung.step.severity.name])
-                yield f"    {self._when(rung.at)}: {severity}, {mark_of}"
+                yield f"    {self._when(rung.at)}: {severity}, {self._reached(item, rung)}"
         if item.ends:
             yield "  " + self._is("Berakhir dengan sendirinya {}", "Ends by itself {}").format(self._when(item.ends))
         yield from self._sources(item)
         for other in item.inhibited_by:
             yield "  " + self._is(f"Digantikan oleh {other}", f"{other} takes its place")
 
+    def _reached(self, item: ItemWhy, rung: Rung) -> str:
+        if rung.reached:
+            return self._is("tercapai", "reached")
+        if rung.at is None or rung.at > self._found.at:
+            return self._is("belum", "not yet")
+        return self._is("menunggu sumber", "waits for the source") if item.waits_for else self._is("lewat", "passed")
+
     def _facts(self, facts: dict[str, str]) -> Iterator[str]:
         for name, value in facts.items():
-            yield f"  {self._label(name)} ({name}): {text.fact(value, self._language)}"
+            root, _, field = name.partition(".")
+            label = fact_label(self._found.rule, root, field, self._labels)
+            yield f"  {label} ({name}): {text.fact(value, self._language)}"
 
     def _sources(self, item: ItemWhy) -> Iterator[str]:
         for kind, until in item.complete_until.items():
@@ -238,8 +247,7 @@ class _Answer:
         )
         yield f"            {known.source} {known.id}{about}; {says}"
 
-    def _label(self, name: str) -> str:
-        field = name.rpartition(".")[2]
+    def _label(self, field: str) -> str:
         return self._labels.get(field, field)
 
     def _when(self, at: datetime | None) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from alerts.channels.text import YES_NO, fact
-from alerts.core.cel_checker import Checked, Checker
+from alerts.core.cel_checker import Checked, Checker, published
 from alerts.core.condition_runs import macro_of
 from alerts.core.register.views import KINDS
 from alerts.core.rules import Rule
@@ -35,10 +35,10 @@ _OF_DATES = {
     "_>_": ("setelah", "is after"),
     "_>=_": ("tidak sebelum", "is not before"),
 }
-_METHODS = {
-    "startsWith": ("diawali", "begins with"),
-    "endsWith": ("diakhiri", "ends with"),
-    "contains": ("memuat", "contains"),
+_METHODS = {  # as it holds, and as it does not
+    "startsWith": (("diawali", "begins with"), ("tidak diawali", "does not begin with")),
+    "endsWith": (("diakhiri", "ends with"), ("tidak diakhiri", "does not end with")),
+    "contains": (("memuat", "contains"), ("tidak memuat", "does not contain")),
 }
 _LOOPS = {
     "exists": (("ada {}: {}", "there is a {}: {}"), ("tidak ada {}: {}", "there is no {}: {}")),
@@ -73,6 +73,13 @@ def clause_in_words(rule: Rule, text: str, language: str, labels: Labels) -> str
 def label_of(struct: type, name: str, labels: Labels) -> str:
     """What a fact is called: by its type and name where that is needed to be clear, else by its name."""
     return labels.get(f"{struct.__name__.lower()}.{name}") or labels.get(name) or name
+
+
+def fact_label(rule: Rule, root: str, name: str, labels: Labels) -> str:
+    """What a fact of the rule's subject or item is called."""
+    kind = KINDS[rule.about]
+    owner = kind if root == rule.about or not rule.each else published(kind)[rule.each.field].kind
+    return label_of(owner, name, labels)
 
 
 class _Unsaid(Exception):  # noqa: N818 - reads as what happened
@@ -117,8 +124,7 @@ class _Saying:
             words = ("salah satu dari", "is one of") if holds else ("bukan salah satu dari", "is none of")
             return f"{left} {self._is(words)} {self._value(args[1])}"
         if function in _METHODS:
-            denied = "" if holds else self._is(("tidak ", "not: "))
-            return f"{left} {denied}{self._is(_METHODS[function])} {self._value(args[1])}"
+            return f"{left} {self._is(_METHODS[function][not holds])} “{self._value(args[1])}”"
         raise _Unsaid
 
     def _asked(self, select: Any, holds: bool) -> str:

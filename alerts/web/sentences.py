@@ -11,7 +11,7 @@ from alerts.core.routing import PROVINCE
 from alerts.core.rules import Path, Rule, Step, Text
 from alerts.core.turn import Settled
 from alerts.web import words
-from alerts.web.clauses import Labels, clause_in_words, label_of
+from alerts.web.clauses import Labels, clause_in_words, fact_label
 
 UNREAD = "(R)"  # a mark on legal basis
 
@@ -135,9 +135,7 @@ class _Sentences:
         )
 
     def _label(self, path: Path) -> str:
-        rule, kind = self._rule, KINDS[self._rule.about]
-        owner = kind if path.root == rule.about or not rule.each else published(kind)[rule.each.field].kind
-        return f"{label_of(owner, path.field, self._labels)} ({path})"
+        return f"{fact_label(self._rule, path.root, path.field, self._labels)} ({path})"
 
     def _say(self, said: Text) -> str:
         return said.id if self._language == "id" else said.en

@@ -78,8 +78,8 @@ WORDS = {
     "!(stay.valid_from < '2026-03-01')": ("Berlaku sejak tidak sebelum 1 Maret 2026", "Valid from is not before 1 March 2026"),
     "size(person.stays) > 2": ("jumlah izin tinggal lebih dari 2", "the number of stay is more than 2"),
     "!(stay.latest || stay.item.startsWith('visit:'))": (
-        "(Izin terbaru: tidak dan Butir tidak diawali visit:)",
-        "(Newest permit: no and Item not: begins with visit:)",
+        "(Izin terbaru: tidak dan Butir tidak diawali “visit:”)",
+        "(Newest permit: no and Item does not begin with “visit:”)",
     ),
     "!person.stays.exists(s, s.kind == 'ITAP' && s.latest)": (
         "tidak ada izin tinggal: (Jenis izin adalah ITAP dan Izin terbaru: ya)",
