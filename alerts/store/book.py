@@ -17,7 +17,7 @@ from alerts.core.plan import Notice, NoticeLine, Told
 from alerts.core.rules import Severity
 from alerts.store.database import from_us, to_us, transaction
 
-_NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason"
+_NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason, matter"
 _OF_CHANNEL = " AND channel = ?"
 # A ralat waits for the alert that it corrects, where that is still being offered: the last word must be the right one.
 _IN_ORDER = (
@@ -79,12 +79,17 @@ class SqliteBook:
 
     def planned(self, officers: Collection[str], alerts: Collection[str]) -> Sequence[Notice]:
         sql = (
-            f"SELECT {_NOTICE} FROM notices WHERE state = 'planned' AND NOT maybe_twice"  # noqa: S608 - our own column names
-            " AND (officer IN (SELECT value FROM json_each(?))"
-            " OR id IN (SELECT notice FROM notice_lines WHERE alert IN (SELECT value FROM json_each(?))))"
+            f"SELECT {_NOTICE}, EXISTS (SELECT 1 FROM notice_lines l WHERE l.notice = notices.id"  # noqa: S608 - our own names
+            " AND l.alert NOT IN (SELECT value FROM json_each(?1)))"
+            " FROM notices WHERE state = 'planned' AND NOT maybe_twice AND kind <> 'admin'"
+            " AND (officer IN (SELECT value FROM json_each(?2))"
+            " OR id IN (SELECT notice FROM notice_lines WHERE alert IN (SELECT value FROM json_each(?1))))"
             " ORDER BY created_at, id"
         )
-        return self._notices(sql, _json(officers), _json(alerts))
+        asked = _json(alerts)
+        rows = list(self._rows(sql, asked, _json(officers)))
+        lines = self._lines([row[0] for row in rows], asked)
+        return [msgspec.structs.replace(_notice(row, lines), others=bool(row[-1])) for row in rows]
 
     def told(self, alerts: Collection[str]) -> Sequence[Told]:
         sql = (
@@ -127,7 +132,7 @@ class SqliteBook:
         return [
             Handoff(_notice(row, lines), attempts, bool(twice), payload, subject, problem, from_us(at) if at else None)
             for row in rows
-            for attempts, twice, payload, subject, problem, at in (row[12:],)
+            for attempts, twice, payload, subject, problem, at in (row[13:],)
         ]
 
     def next_due(self, channel: str | None = None) -> datetime | None:
@@ -202,18 +207,15 @@ class SqliteBook:
         with transaction(self._connection):
             self._connection.execute(sql, values)
 
-    def _notices(self, sql: str, *values: Any) -> list[Notice]:
-        rows = list(self._rows(sql, *values))
-        lines = self._lines([row[0] for row in rows])
-        return [_notice(row, lines) for row in rows]
-
-    def _lines(self, ids: list[str]) -> dict[str, list[NoticeLine]]:
+    def _lines(self, ids: list[str], alerts: str | None = None) -> dict[str, list[NoticeLine]]:
+        """The lines of these notices: all, or those about some alerts, looked up by alert since a notice may have thousands."""
+        table = "json_each(?2) a CROSS JOIN notice_lines ON alert = a.value" if alerts else "notice_lines"
         sql = (
-            "SELECT notice, alert, change, severity FROM notice_lines WHERE notice IN (SELECT value FROM json_each(?))"
+            f"SELECT notice, alert, change, severity FROM {table} WHERE notice IN (SELECT value FROM json_each(?1))"  # noqa: S608
             " ORDER BY notice, severity DESC, alert"
         )
         lines: dict[str, list[NoticeLine]] = {}
-        for notice, alert, change, severity in self._rows(sql, _json(ids)):
+        for notice, alert, change, severity in self._rows(sql, _json(ids), *([alerts] if alerts else [])):
             lines.setdefault(notice, []).append(NoticeLine(alert, change, Severity(severity)))
         return lines
 
@@ -222,18 +224,19 @@ class SqliteBook:
 
 
 def write_notices(connection: apsw.Connection, notices: Iterable[Notice]) -> None:
-    """New notices, and new lines or times of planned ones; part of the transaction of a batch."""
+    """New notices, and what a plan changed of planned ones; part of the transaction of a batch."""
     for n in notices:
         connection.execute(
-            f"INSERT INTO notices ({_NOTICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # noqa: S608
+            f"INSERT INTO notices ({_NOTICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # noqa: S608
             " send_after = excluded.send_after, state = excluded.state, reason = excluded.reason,"
             " payload = NULL",  # other lines, other words; no carrier has it yet
             (n.id, n.kind, n.officer, n.unit, n.channel, n.address, n.language, n.digest, to_us(n.created_at),
-             to_us(n.send_after), n.state, n.reason),
+             to_us(n.send_after), n.state, n.reason, n.matter),
         )  # fmt: skip
-        connection.execute("DELETE FROM notice_lines WHERE notice = ?", (n.id,))
+        gone = [(n.id, alert) for alert in n.removed]
+        connection.executemany("DELETE FROM notice_lines WHERE notice = ? AND alert = ?", gone)
         lines = [(n.id, line.alert, line.change, line.severity) for line in n.lines]
-        connection.executemany("INSERT INTO notice_lines VALUES (?, ?, ?, ?)", lines)
+        connection.executemany("INSERT OR REPLACE INTO notice_lines VALUES (?, ?, ?, ?)", lines)
 
 
 def _notice(row: tuple[Any, ...], lines: dict[str, list[NoticeLine]]) -> Notice:
@@ -250,6 +253,7 @@ def _notice(row: tuple[Any, ...], lines: dict[str, list[NoticeLine]]) -> Notice:
         send_after=from_us(row[9]),
         state=row[10],
         reason=row[11],
+        matter=row[12],
         lines=tuple(lines.get(row[0], ())),
     )
 

@@ -101,13 +101,17 @@ def test_the_counters_add_up(store: SqliteStore) -> None:
     assert counts == {"received": 4, "accepted": 2, "duplicate": 1, "quarantined": 1}
 
 
-def test_a_planned_notice_is_replaced_line_by_line(store: SqliteStore) -> None:
+def test_a_planned_notice_is_read_and_written_line_by_line(store: SqliteStore) -> None:
+    first, second = NOTICE.lines
     store.commit(Effects(), (NOTICE,), ())
-    shorter = msgspec.structs.replace(NOTICE, lines=NOTICE.lines[:1])
-    store.commit(Effects(), (shorter,), ())
-    assert store.book.planned(["petugas-1"], []) == [shorter]
-    assert store.book.planned([], ["a1"]) == [shorter]
-    assert store.book.planned([], ["a2"]) == []
+    one = msgspec.structs.replace(NOTICE, lines=(first,), others=True)
+    assert store.book.planned(["petugas-1"], ["a1"]) == [one], "lines that nobody asked for are not read"
+    assert store.book.planned([], ["a1", "a2"]) == [NOTICE]
+    third = NoticeLine("a3", "raised", Severity.low)
+    store.commit(Effects(), (msgspec.structs.replace(one, lines=(third,), removed=("a1",)),), ())
+    assert store.book.planned([], ["a2"]) == [msgspec.structs.replace(NOTICE, lines=(second,), others=True)]
+    assert store.book.planned([], ["a2", "a3"]) == [msgspec.structs.replace(NOTICE, lines=(second, third))]
+    assert store.book.planned([], ["a1"]) == []
 
 
 def test_who_may_have_been_told_is_told_and_who_was_not_is_not(store: SqliteStore) -> None:
@@ -129,7 +133,7 @@ def test_a_renamed_alert_keeps_its_place_in_planned_notices(store: SqliteStore) 
     # Meanwhile the plan adds a line to the same notice, as it was read before the commit.
     other = NoticeLine("a9", "raised", Severity.low)
     store.commit(effects, (msgspec.structs.replace(notice, lines=(line, other)),), ())
-    assert {line.alert for line in store.book.planned(["petugas-1"], [])[0].lines} == {renamed.alert, "a9"}
+    assert {line.alert for line in store.book.planned(["petugas-1"], [renamed.alert, "a9"])[0].lines} == {renamed.alert, "a9"}
 
 
 # The schema -------------------------------------------------------------------------------------------------------------
