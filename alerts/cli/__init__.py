@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from alerts.cli import explaining, judging, keeping, running
+from alerts.cli import explaining, guarding, judging, keeping, running
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,6 +48,12 @@ quarantine = typer.Typer(no_args_is_help=True, help="Events that were refused.")
 quarantine.command("list")(keeping.quarantine_list)
 quarantine.command("retry")(keeping.quarantine_retry)
 app.add_typer(quarantine, name="quarantine")
+
+guard = typer.Typer(no_args_is_help=True, help="Rules whose notices are held because they fire far too often.")
+guard.command("list")(guarding.guard_list)
+guard.command("release")(guarding.guard_release)
+guard.command("drop")(guarding.guard_drop)
+app.add_typer(guard, name="guard")
 
 events = typer.Typer(no_args_is_help=True, help="The event catalogue.")
 events.command("schemas")(judging.events_schemas)

@@ -6,8 +6,8 @@ is withdrawn before anybody was told is simply taken out. Whoever was told gets 
 was about to get a ralat when it came back gets nothing.
 
 Pure: `plan` reads the notices that are planned or were sent, and returns what to write. Of a planned notice it reads the lines
-about the alerts at hand and no others: in a flood a notice gets thousands of lines, and reading them all for each that is added would
-take a time that grows with the square of the flood.
+about the alerts at hand and no others: in a flood a notice gets thousands of lines, and reading all of them for each that is added
+would take a time that grows with the square of the flood.
 """
 
 from __future__ import annotations

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import time
+from collections.abc import Mapping
+from datetime import date, time
 
 import msgspec
 
-from alerts.core.rules import Severity
+from alerts.core.guard import Limit
+from alerts.core.rules import Offset, Severity, Text
 
 
 class Manner(msgspec.Struct, frozen=True):
@@ -27,6 +29,26 @@ def _manners() -> dict[Severity, Manner]:
     }
 
 
+class Duty(msgspec.Struct, frozen=True):
+    """What a rule file says of itself, for the two rules that are about alerts and not about the register."""
+
+    id: str
+    title: Text
+    owner: str
+    legal_basis: tuple[str, ...]
+    review_by: date
+    false_positives: tuple[str, ...]
+
+
+def _escalate() -> dict[Severity, Offset]:
+    return {
+        Severity.low: Offset(7, "wd"),
+        Severity.medium: Offset(3, "wd"),
+        Severity.high: Offset(1, "wd"),
+        Severity.critical: Offset(1, "wd"),
+    }
+
+
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """The policy in force. The defaults hold where policy.yaml is silent."""
 
@@ -40,3 +62,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     give_up_after_hours: int = 72
     case_prefix: str = "JBI"
     portal: str = "http://127.0.0.1:8080"
+    escalate: Mapping[Severity, Offset] = msgspec.field(
+        default_factory=_escalate
+    )  # unanswered so long: the parent is told
+    guard: Mapping[str, Limit] = msgspec.field(default_factory=lambda: {"": Limit()})  # by rule; "" for all others
+    duties: tuple[Duty, ...] = ()

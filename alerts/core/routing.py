@@ -22,6 +22,7 @@ class Officer(msgspec.Struct, frozen=True):
     email: str | None = None
     sms: str | None = None  # E.164 mobile number
     receives: tuple[str, ...] = ()  # email | sms; each has its address above
+    admin: bool = False  # is told of the service itself
 
 
 class Unit(msgspec.Struct, frozen=True):
@@ -46,6 +47,12 @@ class Units(msgspec.Struct, frozen=True, dict=True):
     @cached_property
     def province(self) -> Unit:
         return next(unit for unit in self.units if unit.parent is None)
+
+    @cached_property
+    def admins(self) -> tuple[tuple[Unit, Officer], ...]:
+        """Who is told of the service itself: officers marked so, or else all of the province."""
+        marked = tuple((unit, officer) for unit in self.units for officer in unit.officers if officer.admin)
+        return marked or tuple((self.province, officer) for officer in self.province.officers)
 
     @cached_property
     def _by_area(self) -> dict[str, Unit]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from holidays import country_holidays
@@ -21,15 +21,18 @@ from alerts.core.calendar import Calendar
 from alerts.core.events.areas import AreaCodes
 from alerts.core.events.fields import AGENCIES, SOURCE_PATTERN
 from alerts.core.feeds import FeedList, FeedOffice
-from alerts.core.policy import Manner, Policy
+from alerts.core.guard import Limit
+from alerts.core.policy import Duty, Manner, Policy
 from alerts.core.routing import Officer, Unit, Units
-from alerts.core.rules import Severity
+from alerts.core.rules import Severity, Text
 from alerts.files.reading import Document, Keys, Problem, bounded, read, validate
 from alerts.files.setup_schema import (
     AreasFile,
+    DutyShape,
     FeedsFile,
     HolidaysFile,
     KindShape,
+    LimitShape,
     PolicyFile,
     PromiseShape,
     UnitsFile,
@@ -127,7 +130,8 @@ def _units(path: Path | None, areas: AreaCodes | None, problems: list[Problem]) 
 
 def _unit(unit: UnitShape) -> Unit:
     officers = tuple(
-        Officer(who.id, who.name, who.language, who.email, who.sms, tuple(who.receives)) for who in unit.officers
+        Officer(who.id, who.name, who.language, who.email, who.sms, tuple(who.receives), who.admin)
+        for who in unit.officers
     )
     return Unit(unit.id, unit.name, tuple(unit.areas), unit.parent, officers)
 
@@ -229,7 +233,8 @@ def _policy(root: Path, problems: list[Problem]) -> Policy:
     opened = _open(_there(root / "policy.yaml"), PolicyFile, problems)
     if opened is None:
         return Policy()
-    file = opened[1]
+    document, file = opened
+    problems += _locate(document, _guard_findings(file, root))
     given = {
         Severity[level]: Manner(tuple(manner.channels), manner.group_wait_minutes, manner.digest)
         for level, manner in file.severities
@@ -246,7 +251,36 @@ def _policy(root: Path, problems: list[Problem]) -> Policy:
         give_up_after_hours=file.retry.give_up_after_hours,
         case_prefix=file.case_prefix,
         portal=file.portal.rstrip("/"),
+        **_duties(file),
     )
+
+
+def _duties(file: PolicyFile) -> dict[str, Any]:
+    """The two rules that are about alerts: `case_unanswered` and `mass_trigger_guard`."""
+    said: dict[str, Any] = {"duties": ()}
+    if file.escalate:
+        given = file.escalate.model_dump(include=set(Severity.__members__))
+        said["escalate"] = {Severity[level]: wait for level, wait in given.items() if wait}
+        said["duties"] += (_duty("case_unanswered", file.escalate),)
+    if file.guard:
+        said["guard"] = {"": _limit(file.guard)} | {rule: _limit(limit) for rule, limit in file.guard.rules.items()}
+        said["duties"] += (_duty("mass_trigger_guard", file.guard),)
+    return said
+
+
+def _limit(shape: LimitShape) -> Limit:
+    return Limit(shape.at_least_alerts, shape.times_daily_median, shape.percent_of_subjects)
+
+
+def _duty(id: str, shape: DutyShape) -> Duty:
+    title = Text(shape.title.id, shape.title.en)
+    return Duty(id, title, shape.owner, tuple(shape.legal_basis), shape.review_by, tuple(shape.false_positives))
+
+
+def _guard_findings(file: PolicyFile, root: Path) -> Iterator[_Finding]:
+    for rule in file.guard.rules if file.guard else ():
+        if not re.fullmatch("[a-z0-9_]+", rule) or not any(root.rglob(f"{rule}.yaml")):
+            yield ("guard", "rules", rule), f"there is no rule {rule}", "the id of a rule"
 
 
 def _calendar(root: Path, problems: list[Problem]) -> Calendar:

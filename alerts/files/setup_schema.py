@@ -12,7 +12,9 @@ from typing import Annotated, Literal
 import phonenumbers
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
+from alerts.core.guard import Limit
 from alerts.core.policy import Policy
+from alerts.core.rules import Offset
 
 
 def _formed(pattern: str, what: str, write: str) -> AfterValidator:
@@ -45,6 +47,12 @@ def _span(value: object) -> timedelta:
     raise ValueError(f"{value!r} is not a span of time; write e.g. 26h or 35d")
 
 
+def _wait(value: object) -> Offset:
+    if isinstance(value, str) and (found := re.fullmatch(r"([1-9]\d{0,2})(h|d|wd)", value)):
+        return Offset(int(found[1]), found[2])
+    raise ValueError(f"{value!r} is not a span of time; write e.g. 24h, 3d or 1wd (working days)")
+
+
 def _email(value: str) -> str:
     local, _, domain = value.rpartition("@")
     label = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -69,6 +77,7 @@ def _mobile(value: str) -> str:
 _Date = Annotated[date, BeforeValidator(_iso_date)]
 _Time = Annotated[time, BeforeValidator(_time_of_day)]
 _Span = Annotated[timedelta, BeforeValidator(_span)]
+_Wait = Annotated[Offset, BeforeValidator(_wait)]
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 _Id = Annotated[str, _formed(r"[a-z][a-z0-9.-]{0,99}", "an id", "lower case, e.g. tanjab-barat-1")]
 _Channel = Literal["email", "sms"]
@@ -77,7 +86,7 @@ _DEFAULT = Policy()
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
 
 class AreasFile(_Shape):
@@ -92,6 +101,7 @@ class OfficerShape(_Shape):
     email: Annotated[str, AfterValidator(_email)] | None = None
     sms: Annotated[str, AfterValidator(_mobile)] | None = None
     receives: list[_Channel]
+    admin: bool = False
 
 
 class UnitShape(_Shape):
@@ -151,7 +161,40 @@ class SeveritiesShape(_Shape):
     critical: MannerShape | None = None
 
 
+class TitleShape(_Shape):
+    id: _Name
+    en: _Name
+
+
+class DutyShape(_Shape):
+    title: TitleShape
+    owner: _Name
+    legal_basis: Annotated[list[_Name], Field(min_length=1)]
+    review_by: _Date
+    false_positives: Annotated[list[_Name], Field(min_length=1)]
+
+
+class EscalateShape(DutyShape):
+    critical: _Wait | None = None
+    high: _Wait | None = None
+    medium: _Wait | None = None
+    low: _Wait | None = None
+    info: _Wait | None = None
+
+
+class LimitShape(_Shape):
+    at_least_alerts: Annotated[int, Field(ge=1)] = Limit().at_least
+    times_daily_median: Annotated[int, Field(ge=1)] = Limit().times_median
+    percent_of_subjects: Annotated[int, Field(ge=1, le=100)] = Limit().percent_of_subjects
+
+
+class GuardShape(DutyShape, LimitShape):
+    rules: dict[str, LimitShape] = {}
+
+
 class PolicyFile(_Shape):
+    escalate: EscalateShape | None = None
+    guard: GuardShape | None = None
     severities: SeveritiesShape = SeveritiesShape()
     digest_at: _Time = _DEFAULT.digest_at
     sms: SmsShape = SmsShape()

@@ -18,9 +18,11 @@ import msgspec
 
 from alerts.channels import Channel, Inquirer, Never, Outcome, Sent, TryLater, Unknown
 from alerts.channels.email import compose
+from alerts.channels.matters import word
 from alerts.channels.render import Templates
-from alerts.core.letters import Letter, Line, case_number
-from alerts.core.plan import after_quiet
+from alerts.core.admins import Matter
+from alerts.core.letters import Letter, Line, Message, case_number
+from alerts.core.plan import ADMIN, after_quiet
 from alerts.core.policy import Policy
 from alerts.core.rules import Severity, Text
 from alerts.runtime.settle import Decided
@@ -135,8 +137,7 @@ class Dispatcher:
         notice, payload, subject, problem = handoff.notice, handoff.payload, handoff.subject, handoff.problem
         if payload is None:
             try:
-                letter = make_letter(handoff, self._book.alert_rows([line.alert for line in notice.lines]), decided)
-                message = self._templates.render(letter, notice.address)
+                message = self._worded(handoff, decided)
                 subject, problem = message.subject, message.problem
                 payload = message.text.encode()
                 if notice.channel == "email":
@@ -146,6 +147,13 @@ class Dispatcher:
                 return None
         self._book.begin(notice.id, now, payload, subject, problem)
         return payload
+
+    def _worded(self, handoff: Handoff, decided: Decided) -> Message:
+        notice = handoff.notice
+        if notice.kind == ADMIN:
+            return word(msgspec.json.decode(notice.matter, type=Matter), notice, decided.policy.portal)
+        letter = make_letter(handoff, self._book.alert_rows([line.alert for line in notice.lines]), decided)
+        return self._templates.render(letter, notice.address)
 
     async def _hand_over(self, handoff: Handoff, payload: bytes, policy: Policy, now: datetime) -> None:
         notice = handoff.notice

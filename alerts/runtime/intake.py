@@ -13,10 +13,12 @@ from datetime import UTC, datetime
 import apsw
 import msgspec
 
+from alerts.core.admins import held, notices_to_admins
 from alerts.core.engine import Change
 from alerts.core.events.areas import AreaCodes
 from alerts.core.events.envelope import Event, decode
 from alerts.core.events.reasons import Reason, Rejection
+from alerts.core.guard import Guarded, count_fired, guard
 from alerts.core.plan import Notice, plan
 from alerts.core.ports import Answer, Effects, Unavailable, receipt
 from alerts.core.turn import turn
@@ -100,9 +102,10 @@ def take(
     batch = [(_corrects(store, read, meant), raw) for raw, read in group if not isinstance(read, Rejection)]
     try:
         effects = turn(store.register, batch, decided.settled, now)
-        notices = plan(effects.changes, store.book, decided.settled.units, decided.policy, now) if tell else ()
+        untold = Guarded(fired=count_fired(effects.changes)), ()
+        guarded, notices = _to_tell(store, decided, effects.changes, now) if tell else untold
         quarantined = [] if retried else _quarantined(effects, refused, now)
-        store.commit(effects, notices, quarantined, retried=retried)
+        store.commit(effects, notices, quarantined, retried=retried, guarded=guarded, now=now)
     except (apsw.Error, OSError) as error:
         raise Unavailable(str(error)) from error
     for failed in effects.unjudged:
@@ -110,6 +113,20 @@ def take(
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}
     answers = [_answer(read, effects, fresh) for _, read in group]
     return Taken(tuple(answers), effects.changes, tuple(notices), effects.more_due)
+
+
+def _to_tell(
+    store: SqliteStore, decided: Decided, changes: Sequence[Change], now: datetime
+) -> tuple[Guarded, tuple[Notice, ...]]:
+    """What the guard says of the changes, and the notices that follow."""
+    units, policy = decided.settled.units, decided.policy
+    guarded = guard(changes, store.guard, decided.settled.rules, policy.guard, now)
+    notices = plan(guarded.tell, store.book, units, policy, now, guarded.taken_back)
+    for hold in guarded.begun:
+        log.error("the guard holds the notices of rule %s: %s alerts within an hour (%s %s); see lapor-dini guard list",
+                  hold.rule, hold.fired, hold.why, hold.usual)  # fmt: skip
+        notices += tuple(notices_to_admins(held(hold), units, policy, now))
+    return guarded, notices
 
 
 def _corrects(store: SqliteStore, event: Event, refused: Mapping[tuple[str | None, str | None], str | None]) -> Event:

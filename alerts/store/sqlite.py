@@ -14,11 +14,13 @@ from typing import Any
 import msgspec
 
 from alerts.core.engine import Change
+from alerts.core.guard import Guarded
 from alerts.core.plan import Notice
 from alerts.core.ports import Effects, Officers, Saved
 from alerts.core.register.subject import encode
 from alerts.store.book import SqliteBook, write_notices
 from alerts.store.database import connect, from_us, migrate, to_us, transaction
+from alerts.store.guard import SqliteGuardBook, write_guard
 from alerts.store.register import DecodeKept, SqliteRegister
 
 
@@ -40,6 +42,7 @@ class SqliteStore:
         migrate(self.connection)
         self.register = SqliteRegister(self.connection, decode_kept)
         self.book = SqliteBook(self.connection)
+        self.guard = SqliteGuardBook(self.connection)
         self.connection.set_rollback_hook(self.register.forget)
 
     def close(self) -> None:
@@ -52,8 +55,13 @@ class SqliteStore:
         quarantined: Sequence[Quarantined],
         *,
         retried: bool = False,
+        guarded: Guarded | None = None,
+        now: datetime | None = None,
     ) -> None:
-        """Everything that one batch does, in one transaction. `retried`: its events come out of quarantine."""
+        """Everything that one batch does, in one transaction, `guarded` by what the guard decided at `now`.
+
+        `retried`: its events come out of quarantine.
+        """
         accepted, duplicates = len(effects.kept), effects.duplicates
         moved = accepted + duplicates
         counts = {
@@ -70,6 +78,8 @@ class SqliteStore:
             write_notices(self.connection, notices)  # before the changes: they still know alerts by their old ids
             for change in effects.changes:
                 self._change(change)
+            if guarded and now:
+                write_guard(self.connection, guarded, now)
             for officers in effects.officers:
                 self._officers(officers)
             self._quarantine(effects, quarantined)
@@ -109,7 +119,10 @@ class SqliteStore:
     def _change(self, change: Change) -> None:
         self._log(change.time, change.alert, change.change, change.severity, change.unit, change.reason, "engine")
         values = (change.severity, change.unit, to_us(change.due), to_us(change.time), change.reason, change.generation)
-        if change.change in ("raised", "stepped", "updated"):
+        if change.reason == "unanswered":  # nothing of it changed but who is told
+            sql = "UPDATE alerts SET changed_at = ?, reason = ? WHERE id = ?"
+            self.connection.execute(sql, (to_us(change.time), change.reason, change.alert))
+        elif change.change in ("raised", "stepped", "updated"):
             facts = msgspec.json.encode(dict(change.facts)).decode()
             # An alert that comes back is the same alert; what officers did to it stays, unless it had ended.
             self.connection.execute(
@@ -133,7 +146,8 @@ class SqliteStore:
 
     def _continue(self, alert: str, before: str) -> None:
         """The subject was renamed: what officers were told and did belongs to the alert under its new id."""
-        self.connection.execute("UPDATE OR REPLACE notice_lines SET alert = ? WHERE alert = ?", (alert, before))
+        for table in ("notice_lines", "held_alerts"):
+            self.connection.execute(f"UPDATE OR REPLACE {table} SET alert = ? WHERE alert = ?", (alert, before))  # noqa: S608
         self.connection.execute(
             "UPDATE alerts SET state = 'acknowledged' WHERE id = ? AND EXISTS"
             " (SELECT 1 FROM alert_changes WHERE alert = ? AND change = 'acknowledged')",

@@ -6,6 +6,7 @@ import re
 from datetime import date, time, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from alerts.core.calendar import MissingYear
@@ -121,7 +122,7 @@ def test_the_offices_promise_what_was_agreed(shipped):
 
 
 def test_the_policy_file_shows_the_values_that_hold_without_it(shipped):
-    assert shipped.policy == Policy()
+    assert msgspec.structs.replace(shipped.policy, duties=()) == Policy()
 
 
 def test_holidays_of_2026_are_the_17_national_ones_and_the_8_days_of_collective_leave(shipped):

@@ -301,7 +301,7 @@ async def test_a_carrier_that_breaks_its_promise_costs_no_notice(owing: Office) 
 async def test_many_notices_are_handed_over_a_few_at_a_time_each_once(office: Office) -> None:
     for number in range(30):
         office.accept(permit(number))
-        office.later(minutes=3)
+        office.later(minutes=4)
         office.store.connection.execute("UPDATE notices SET officer = 'other-' || rowid WHERE officer = 'prov-1'")
     relay = Relay(LATER, DROP, "554 no", LATER)
     async with listening(relay) as carriers:

@@ -191,8 +191,8 @@ def quiet_hours_ignored(patch: Patch) -> None:
 def limit_per_hour_ignored(patch: Patch) -> None:
     plan = intake.plan
 
-    def generous(changes: Any, book: Any, units: Units, policy: Policy, now: datetime) -> Any:
-        return plan(changes, book, units, msgspec.structs.replace(policy, sms_per_officer_per_hour=100), now)
+    def generous(changes: Any, book: Any, units: Units, policy: Policy, *more: Any) -> Any:
+        return plan(changes, book, units, msgspec.structs.replace(policy, sms_per_officer_per_hour=100), *more)
 
     patch.setattr(intake, "plan", generous)
     patch.setattr(SqliteBook, "handed_sms", lambda book, officer, since: ())

@@ -133,7 +133,10 @@ def test_a_renamed_alert_keeps_its_place_in_planned_notices(store: SqliteStore) 
     # Meanwhile the plan adds a line to the same notice, as it was read before the commit.
     other = NoticeLine("a9", "raised", Severity.low)
     store.commit(effects, (msgspec.structs.replace(notice, lines=(line, other)),), ())
-    assert {line.alert for line in store.book.planned(["petugas-1"], [renamed.alert, "a9"])[0].lines} == {renamed.alert, "a9"}
+    assert {line.alert for line in store.book.planned(["petugas-1"], [renamed.alert, "a9"])[0].lines} == {
+        renamed.alert,
+        "a9",
+    }
 
 
 # The schema -------------------------------------------------------------------------------------------------------------
