@@ -30,11 +30,12 @@ import msgspec
 from alerts.core.calendar import Calendar, MissingYear
 from alerts.core.exemptions import exempted
 from alerts.core.feeds import FeedList, FeedState
+from alerts.core.handled import await_answers, closings
 from alerts.core.register.derive import derive
 from alerts.core.register.facts import EmployerFacts
-from alerts.core.register.subject import AnySubject, Standing, closings
+from alerts.core.register.subject import AnySubject, Awaited, Standing
 from alerts.core.routing import Units
-from alerts.core.rules import Exemption, Rule, RuleSet, Severity, Status
+from alerts.core.rules import Exemption, Offset, Rule, RuleSet, Severity, Status
 from alerts.core.shown import area_of, as_text, read, shown_facts
 
 MEANING = 3  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
@@ -51,6 +52,7 @@ class Context(msgspec.Struct, frozen=True):
     states: Mapping[str, FeedState]  # by source
     complete_until: Mapping[str, datetime]  # by kind of source; a kind that is missing is not waited for
     last_turn: datetime | None = None  # up to when everything has been judged
+    escalate: Mapping[Severity, Offset] = {}  # how long an alert may stay unanswered
 
 
 class State(enum.StrEnum):
@@ -103,7 +105,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     due: datetime
     raised_at: datetime
     facts: tuple[tuple[str, str], ...]  # those the rule lists, as text: dates ISO, instants in UTC
-    reason: str  # why: due, step, moved, facts, kept, inhibited, closed, rule, renamed, merged, or `excepted: ` and why
+    reason: str  # due, step, moved, unanswered, facts, kept, inhibited, closed, rule, renamed, merged, or `excepted: ` and why
     late: bool
     shadow: bool
     generation: str
@@ -149,6 +151,12 @@ def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Cont
     if not subject.standing and not any(v.state is not State.ahead for v in verdicts):
         return Judged(subject, (), next_change, ())
     stands, changes = _differ(subject, verdicts, context, now)
+    answers = await_answers(stands, changes, subject.handled, context, now)
+    stands, next_change = answers.stands, min(filter(None, (next_change, answers.next_change)), default=None)
+    changes += tuple(
+        _change(alert, "stepped", "unanswered", subject, context, now, told=(above,))
+        for alert, above in answers.unanswered
+    )
     changed = subject if stands == subject.standing else msgspec.structs.replace(subject, standing=stands)
     stand = {(s.rule, s.item) for s in stands}
     waiting = tuple(_waiting(v, (v.rule.id, v.item) in stand) for v in verdicts if v.waits_for)
@@ -320,6 +328,7 @@ def _stand(
         due=due,
         raised_at=old.raised_at if old else now,
         shadow=rule.status is Status.shadow,
+        awaited=old.awaited if old else Awaited(),
     )
     if old == alert:
         return alert, []

@@ -16,7 +16,7 @@ from alerts.core.calendar import civil_date
 from alerts.core.rules import Rule, Severity, Text
 
 NOTICE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # safe as Message-ID, file name and CreatorID
-TOLD = ("raised", "stepped", "withdrawn")  # changes that officers are told; an alert expires in silence
+TOLD = ("raised", "stepped", "unanswered", "withdrawn")  # changes that officers are told; an alert expires in silence
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
 
+import msgspec
+
 from alerts.core.engine import Change
 from alerts.core.events.envelope import Event
 from alerts.core.memory import MemoryRegister
@@ -26,6 +28,7 @@ def replay(
     `until` are not read. The register that builds up can be handed in, to be looked at afterwards.
     """
     register = register or MemoryRegister()
+    settled = msgspec.structs.replace(settled, escalate={})  # who was not told cannot leave it unanswered
     for received, batch in groupby(events, key=lambda event: event.received):
         if until is not None and received > until:
             break

@@ -27,7 +27,7 @@ from alerts.core.register.facts import EMPTY, EmployerFacts
 from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject, Handled
 from alerts.core.routing import Units
-from alerts.core.rules import RuleSet
+from alerts.core.rules import Offset, RuleSet, Severity
 
 # Subjects judged because of time in one turn; the rest come in the next, so that a turn stays short.
 DUE_PER_TURN = 1000
@@ -42,6 +42,7 @@ class Settled(msgspec.Struct, frozen=True):
     calendar: Calendar
     feeds: FeedList
     complete: Mapping[str, datetime] | None = None  # rule tests say how far sources are; None: as heard
+    escalate: Mapping[Severity, Offset] = {}  # how long an alert may stay unanswered; {} where nobody is told
 
 
 def turn(
@@ -62,7 +63,14 @@ def turn(
     states = {source: feed.facts for source, feed in feeds.items()}
     complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
     context = Context(
-        settled.rules, settled.units, settled.calendar, settled.feeds, states, complete, register.last_turn()
+        settled.rules,
+        settled.units,
+        settled.calendar,
+        settled.feeds,
+        states,
+        complete,
+        register.last_turn(),
+        settled.escalate,
     )
     named = frozenset(desk.touched)
     more_due = _wake(desk, complete, now, due)
@@ -138,6 +146,9 @@ def _fold(desk: Desk, fresh: Sequence[Kept]) -> tuple[list[Event], set[int]]:
     return list(kept.values()), {k.number for k in fresh if (k.event.source, k.event.id) in withheld}
 
 
+_KEPT = ("closed", "acknowledged")  # what officers say that judgements read
+
+
 def _by_officer(event: Event) -> bool:
     return event.type.startswith("alert.")
 
@@ -145,9 +156,9 @@ def _by_officer(event: Event) -> bool:
 def _officers(
     desk: Desk, fresh: Iterable[Kept], corrected: Iterable[Event], alerts: Mapping[str, AlertRef]
 ) -> tuple[Officers, ...]:
-    """What officers did to alerts; a closing is kept with the subject, and one that is corrected is taken back."""
+    """What officers did to alerts; a closing or an answer is kept with the subject, and one that is corrected is taken back."""
     said = [k.event for k in fresh if _by_officer(k.event)]
-    wrong = [event for event in corrected if event.type == "alert.closed.v1"]
+    wrong = [event for event in corrected if event.type.split(".")[1] in _KEPT and _by_officer(event)]
     if not said and not wrong:
         return ()
     alerts = {**alerts, **desk.register.alerts([event.data.alert for event in wrong])}
@@ -165,10 +176,10 @@ def _officers(
         # Officers know an alert by the id they were told; its subject may have been renamed since.
         now = next((s.alert for s in standing if (s.rule, s.item) == (alert.rule, alert.item)), data.alert)
         officers.append(Officers(now, what, event.time, event.source, outcome, data.note))
-        if what == "closed":
+        if what in _KEPT:
             subject = subject or _nobody_yet(desk, alert.subject)
-            says = (event.time, outcome or "", event.source, event.id)
-            handled = Handled(alert.rule, alert.item, *says, about=alert.subject)
+            says = (event.time if what == "closed" else event.received, outcome or "", event.source, event.id)
+            handled = Handled(alert.rule, alert.item, *says, about=alert.subject, what=what)
             ordered = sorted({*subject.handled, handled}, key=lambda h: (h.at, h.source, h.id))
             desk.put(msgspec.structs.replace(subject, handled=tuple(ordered)))
     return tuple(officers)

@@ -13,7 +13,7 @@ import msgspec
 
 from alerts.core.memory import MemoryRegister
 from alerts.core.ports import AlertRef, Saved
-from alerts.core.register.subject import AnySubject, Standing, decode, encode
+from alerts.core.register.subject import AnySubject, Awaited, Standing, decode, encode
 from alerts.core.rules import Severity
 from alerts.core.turn import turn
 from alerts.runtime.intake import kept_event
@@ -157,13 +157,16 @@ def _known_to_stand(store: SqliteStore, folded: Mapping[str, Sequence[Standing]]
     so that the next turn raises nothing twice and withdraws what no longer holds."""
     known = {s.alert: s for standings in folded.values() for s in standings}
     sql = (
-        "SELECT id, subject, rule, item, severity, unit, due, raised_at, shadow FROM alerts"
+        "SELECT id, subject, rule, item, severity, unit, due, raised_at, shadow, state = 'acknowledged' OR EXISTS (SELECT 1"
+        " FROM alert_changes c WHERE c.alert = alerts.id AND c.reason = 'unanswered' AND c.at >= raised_at) FROM alerts"
         " WHERE state IN ('raised', 'acknowledged') ORDER BY number"
     )
     found: dict[str, tuple[Standing, ...]] = {}
-    for id, subject, rule, item, severity, unit, due, raised_at, shadow in store.connection.execute(sql):
+    for id, subject, rule, item, severity, unit, due, raised_at, shadow, answered in store.connection.execute(sql):
         s = known.get(id) or Standing(
             rule, item, 0, id, "", 0, Severity(severity), unit, from_us(due), from_us(raised_at), bool(shadow)
         )
+        if answered:  # or told to the unit above, once
+            s = msgspec.structs.replace(s, awaited=Awaited(None, above_told=True))
         found[subject] = (*found.get(subject, ()), s)
     return found

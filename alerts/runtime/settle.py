@@ -62,7 +62,8 @@ def read_decisions(
     warnings = tuple(map(str, loaded.warnings))
     if problems or loaded.rules is None or not isinstance(setup, Setup):
         return None, tuple(map(str, sorted(problems))), warnings
-    settled = Settled(loaded.rules, setup.units, setup.calendar, setup.feeds)
+    escalate = setup.policy.escalate
+    settled = Settled(loaded.rules, setup.units, setup.calendar, setup.feeds, escalate=escalate)
     return Decided(settled, setup, now, fingerprint), (), warnings
 
 

@@ -34,11 +34,20 @@ CHANGES = STATES | _words(
     raised=("Timbul", "Raised"),
     stepped=("Naik tingkat atau pindah", "Stepped or moved"),
     noted=("Dicatat petugas", "Noted by an officer"),
+    unanswered=("Belum ditanggapi", "Not acknowledged in time"),
+    held=("Pesannya ditahan", "Its notices are held"),
+    released=("Dilepas", "Released"),
+    dropped=("Digugurkan, tidak disampaikan", "Dropped, nobody is told"),
 )
 REASONS = _words(  # of a change by the engine
     due=("tenggat tercapai", "the deadline came"),
     step=("tahap berikutnya tercapai", "the next step came"),
     moved=("unit penanggung jawab berganti", "another unit became responsible"),
+    unanswered=(
+        "belum ditanggapi dalam batas waktu, unit di atasnya diberi tahu",
+        "not acknowledged in time, the unit above is told",
+    ),
+    guard=("aturan ini menimbulkan terlalu banyak peringatan sekaligus", "its rule fires far more than it used to"),
     facts=("data terbaru tidak lagi memenuhi syarat", "the latest data no longer meet the condition"),
     kept=("masa simpan aturan lewat", "kept as long as the rule says"),
     closed=("ditutup petugas", "closed by an officer"),
@@ -61,7 +70,9 @@ NOTICE_STATES = _words(
     failed=("Gagal", "Failed"),
     cancelled=("Batal sebelum dikirim", "Cancelled before sending"),
 )
-KINDS_OF_NOTICE = _words(alert=("Peringatan", "Alert"), ralat=("Ralat", "Correction"))
+KINDS_OF_NOTICE = _words(
+    alert=("Peringatan", "Alert"), ralat=("Ralat", "Correction"), admin=("Untuk pengelola", "For admins")
+)
 CHANNELS = _words(email=("Surel", "E-mail"), sms=("SMS", "SMS"), none=("Tidak ada", "None"))
 SUBJECTS = _words(
     person=("Orang", "Person"),

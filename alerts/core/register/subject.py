@@ -25,6 +25,13 @@ K = TypeVar("K")
 Naming = tuple[int, datetime, str, str]  # rank of the identifier (passport, NIORA, permit), then the order of its event
 
 
+class Awaited(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """An acknowledgement that is awaited. Unless it comes, the unit above is told at that instant, once."""
+
+    by: datetime | None = None
+    above_told: bool = False
+
+
 class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An alert that stands for a subject."""
 
@@ -39,18 +46,20 @@ class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     due: datetime  # when it became due; the instant of judgement where the rule has no deadline
     raised_at: datetime
     shadow: bool = False
+    awaited: Awaited = Awaited()
 
 
 class Handled(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """An officer closed an alert: it is not raised again for anything that was due by then."""
+    """An officer closed an alert, which is then not raised again for anything that was due by then; or acknowledged it."""
 
     rule: str
     item: str
-    at: datetime
+    at: datetime  # by the officer's clock; of an acknowledgement, when we heard of it
     outcome: str
     source: str  # of the officer's event
     id: str
     about: str = ""  # the key in that alert's id: whoever bears it has the closing
+    what: str = "closed"  # | acknowledged
 
 
 class Subject(msgspec.Struct, Generic[K], frozen=True, array_like=True, gc=False):
@@ -98,11 +107,3 @@ def decode(kind: str, raw: bytes) -> AnySubject:
     """The subject that `encode` wrote. Raises msgspec.ValidationError for bytes of another version of the register."""
     subject: AnySubject = _decoders[kind].decode(raw)
     return subject
-
-
-def closings(handled: tuple[Handled, ...], rule: str, item: str, due: datetime | None) -> tuple[int, bool]:
-    """How often the alert was closed before it was due anew (its round), and whether it was closed since."""
-    closed_at = [h.at for h in handled if h.rule == rule and h.item == item]
-    if due is None:
-        return 0, bool(closed_at)
-    return sum(at < due for at in closed_at), any(at >= due for at in closed_at)
