@@ -46,7 +46,9 @@ def await_answers(
     began = {c.alert: c.reason for c in changes if c.change in ("raised", "stepped") and c.reason != "renamed"}
     kept, unanswered, ahead = [], [], []
     for alert in stands:
-        awaited = Awaited(_answer_by(alert, began.get(alert.alert), context, now), alert.awaited.above_told)
+        why = began.get(alert.alert)
+        before = Awaited() if why == "due" else alert.awaited  # a rule that leaves its trial asks anew
+        awaited = Awaited(_answer_by(alert, before, why, context, now), before.above_told)
         if awaited.by and any(_answers(said, alert) for said in handled):
             awaited = Awaited(None, awaited.above_told)
         elif awaited.by and awaited.by <= now:
@@ -58,20 +60,20 @@ def await_answers(
     return Answers(tuple(kept), tuple(unanswered), min(ahead, default=None))
 
 
-def _answer_by(alert: Standing, began: str | None, context: Context, now: datetime) -> datetime | None:
+def _answer_by(alert: Standing, before: Awaited, began: str | None, context: Context, now: datetime) -> datetime | None:
     """Until when the unit has time. None: nobody is asked, or the unit above was told."""
-    before, wait = alert.awaited.by, context.escalate.get(alert.severity)
-    if alert.shadow or alert.awaited.above_told:
+    wait = context.escalate.get(alert.severity)
+    if alert.shadow or before.above_told:
         return None
     if began is None or (began == "step" and wait is None):
-        return before
+        return before.by
     if wait is None or _above(alert, context) is None:
         return None
     try:
         by = context.calendar.add(now, wait)
     except MissingYear:  # better a little early than not at all
         by = context.calendar.add(now, Offset(wait.amount, "d"))
-    return min(by, before) if began == "step" and before else by
+    return min(by, before.by) if began == "step" and before.by else by
 
 
 def _above(alert: Standing, context: Context) -> str | None:

@@ -21,6 +21,7 @@ TRIAL = "sktt_missing"  # a shadow rule from the beginning
 Edit = tuple[str, str, str]  # file, what it says, what it is to say
 ALWAYS: tuple[Edit, ...] = (
     ("policy.yaml", "per_officer_per_hour: 10", "per_officer_per_hour: 1"),
+    ("policy.yaml", "at_least_alerts: 20", "at_least_alerts: 5"),
     (f"{TRIAL}.yaml", "status: active", "status: shadow"),
 )
 EDITS: dict[str, tuple[Edit, ...]] = {

@@ -8,6 +8,7 @@
     facts     no message and no log has a fact that the rule does not list
     shadow    a shadow rule tells nobody, only who is owed a word is told; a broken file leaves the last good set in force
     quiet     SMS keep the quiet hours and the limit per hour, unless critical
+    answered  an alert that nobody acknowledges in time is told to the unit above, and no other is
     waiting   nothing is left that should have been judged or handed over
 
 The log (same seed, same bytes) is compared by the tests. Retention is not promised yet: events and messages are kept for ever,
@@ -28,10 +29,11 @@ from alerts.core.rules import Severity, Status
 from alerts.runtime.rebuild import differences, refold
 from alerts.store.database import from_us
 from tests.oracle.oracle import RULES, Key, Verdict
+from tests.simulation.answers import Answer, Log, answer
 from tests.simulation.edits import decisions
 from tests.simulation.kept import SAME_MEANING, should_stand
 from tests.simulation.lives import SECRET, SECRET_YEAR
-from tests.simulation.model import Delivery, Model, owed
+from tests.simulation.model import PROVINCE, Delivery, Model, owed
 from tests.simulation.station import Station
 from tests.simulation.world import HOUR, World
 
@@ -98,8 +100,11 @@ class Invariants:
         rules = {rule.id: rule for rule in self._station.decided.settled.rules.rules}
         alerts = self.rows("SELECT id, rule, area, due, changed_at, continues FROM alerts")
         known = {id: row for id, *row in alerts}
-        sql = "SELECT n.id, l.alert, n.unit, n.officer FROM notices n JOIN notice_lines l ON l.notice = n.id WHERE n.kind = 'alert'"
-        for notice, alert, unit, officer in self.rows(sql):
+        sql = (
+            "SELECT n.id, l.alert, n.unit, n.officer, l.change FROM notices n JOIN notice_lines l ON l.notice = n.id"
+            " WHERE n.kind = 'alert'"
+        )
+        for notice, alert, unit, officer, said in self.rows(sql):
             if (notice, alert) in self._model.lines:
                 continue
             self._model.lines.add((notice, alert))
@@ -108,8 +113,28 @@ class Invariants:
                 continue  # planned before the subject was renamed
             active = rule in rules and rules[rule].status is Status.active
             holds("shadow", active, f"{officer or unit} is to be told of {rule}, which is not active")
-            may = owed(rule, area, from_us(due), from_us(changed))
+            above = said == "unanswered" and self._answer(alert).above
+            may = {PROVINCE} if above else owed(rule, area, from_us(due), from_us(changed)) | self._above(alert)
             holds("shadow", unit in may, f"{unit} is to be told of an alert in {area or 'no area'}")
+
+    def _answer(self, alert: str) -> Answer:
+        sql = "SELECT at, change, severity, unit, reason FROM alert_changes WHERE alert = ? ORDER BY number"
+        return answer(Log(*row) for row in self.rows(sql, alert))
+
+    def _above(self, alert: str) -> set[str]:
+        return {PROVINCE} if self._answer(alert).above else set()
+
+    def _answered(self) -> None:
+        """Whoever waits in vain for an answer is told to the unit above, then and not before."""
+        last = self._station.store.register.last_turn()
+        assert last
+        for id, state in self.rows("SELECT id, state FROM alerts WHERE NOT shadow AND continues IS NULL"):
+            said = self._answer(id)
+            holds("answered", not said.too_early, f"the unit above was told of {id} without need")
+            late = state in STANDS and said.by is not None and said.by <= last
+            holds("answered", not late, f"nobody has acknowledged {id} by {said.by}")
+            if said.above:
+                self._world.mark("answered: nobody")
 
     def _look_at(self, delivery: Delivery) -> None:
         text = readable(delivery)
@@ -180,6 +205,7 @@ class Invariants:
         self._kept()
         self._handed()
         self._told()
+        self._answered()
         self._said_nothing()
 
     def _waiting(self) -> None:
@@ -238,11 +264,13 @@ class Invariants:
             if id in arrived:
                 words[alert, officer, channel] = kind
         standing: dict[str, str] = {}
+        held = {id for (id,) in self.rows("SELECT alert FROM held_alerts")}
         for id, state, rule, area, due, severity in self.rows(
             "SELECT id, state, rule, area, due, severity FROM alerts WHERE NOT shadow"
         ):
             standing[id] = state
-            units = owed(rule, area, from_us(due), self._model.clock - SOURCES_LAG) if state in STANDS else set()
+            owes = state in STANDS and id not in held and not self._answer(id).dropped
+            units = owed(rule, area, from_us(due), self._model.clock - SOURCES_LAG) if owes else set()
             for to in self._to_tell(units, severity):
                 wrong = words.get((id, *to)) != "alert" and (id, *to) not in excused
                 holds("told", not wrong, f"{to} heard {words.get((id, *to))} last of {id} ({rule}), which is {state}")

@@ -17,6 +17,7 @@ import apsw
 
 from alerts.channels.render import Templates
 from alerts.core.events.reasons import Rejection
+from alerts.core.guard import Vote
 from alerts.core.ports import Unavailable
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.intake import Taken, kept_event, read_event, take_safely
@@ -231,6 +232,10 @@ class Station:
             self.store.judge_again(kinds, self.clock(), decided.fingerprint)
             self.decided = decided
         self._seen = self.files
+
+    def vote(self, vote: Vote) -> None:
+        """As the command line does."""
+        self._guarded("is voted on", lambda: self.store.guard.vote(vote, self.clock()))
 
     def told_alerts(self) -> list[str]:
         """What officers have in their hands, by alert."""

@@ -31,18 +31,21 @@ assert decisions("as shipped")
 MUST_OCCUR = {
     "fault": (*RATES, *SPELLS),
     "edit": tuple(EDITS),
-    "change": ("raised, due", "raised, renamed", "stepped, step", "stepped, moved", "updated, facts", "expired, kept",
+    "change": ("raised, due", "raised, renamed", "stepped, step", "stepped, unanswered", "held, guard",
+               "stepped, moved", "updated, facts", "expired, kept",
                "expired, inhibited", "closed, closed", "withdrawn, facts", "withdrawn, rule", "withdrawn, renamed",
                "withdrawn, merged"),
     "officer": ("acknowledged", "closed", "noted"),
     "notice": ("sending", "sent", "failed", "cancelled", "maybe twice"),
-    "kind": ("alert", "ralat"),
+    "kind": ("alert", "ralat", "admin"),
     "failed": ("refused", "given up"),
     "answer": ("accepted", "duplicate", "quarantined"),
     "quarantine": ("open", "replaced"),
     "alert": ("late", "shadow"),
     "severity": tuple(str(int(severity)) for severity in Severity),
     "store": ("failed",),
+    "answered": ("nobody",),
+    "guard": ("release", "drop"),
     "oracle": ("asked", "agreed on an alert"),
     "rule": (*RULES, "permit_last_filing_day"),  # the lives come to these
 }  # fmt: skip

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
+from alerts.core.guard import Vote
 from tests.simulation.edits import EDITS, decisions
 from tests.simulation.faults import Faults
 from tests.simulation.lives import (
@@ -119,6 +120,7 @@ class Workload:
         self._speaking = [agency for agency in self._speaking if not self._faults.strikes("batch delayed")]
         for agency in self._speaking:
             agency.beat()
+        self._vote()
         self.publish()
 
     def publish(self) -> None:
@@ -162,6 +164,16 @@ class Workload:
         self._model.in_force = edit if decisions(edit) else self._before_edit
         self._model.edits.add(edit)
         self._station.edit(edit)
+
+    def _vote(self) -> None:
+        """Two persons decide about every rule that is held, on some days."""
+        if not self._station.begun or self._world.chance.random() < 0.4:
+            return
+        for hold in self._station.store.guard.holds():
+            verdict = self._world.chance.choice(("release", "release", "drop"))
+            self._world.mark(f"guard: {verdict}")
+            for person in ("Siti", "Budi"):
+                self._station.vote(Vote(hold.rule, person, verdict, "uji"))
 
     def _fall_silent(self) -> None:
         agency = self._world.chance.choice(list(self.agencies.values()))
