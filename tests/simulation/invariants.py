@@ -147,8 +147,8 @@ class Invariants:
         ((worst,),) = self.rows("SELECT max(severity) FROM notice_lines WHERE notice = ?", delivery.notice)
         policy = self._station.decided.policy
         before = self._sms.setdefault(delivery.address, [])
-        again = any(d.notice == delivery.notice for d in before)  # what may have been lost is repeated at once
-        hour = [d for d in before if d.at > delivery.at - HOUR and not again]
+        again = any(d.notice == delivery.notice for d in before) or self._model.doubts[delivery.notice]
+        hour = [d for d in before if d.at > delivery.at - HOUR and not again]  # what may be lost is repeated at once
         if not again:
             before.append(delivery)
         if worst is None or worst >= Severity.critical:  # no line any more: the alert was renamed onto another's
