@@ -34,6 +34,7 @@ def alerts(
     unit: Annotated[str, typer.Option(help="Only this unit.")] = "",
     rule: Annotated[str, typer.Option(help="Only this rule.")] = "",
     ended: Annotated[bool, typer.Option("--all", help="Those that ended, too.")] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="What shadow rules say beside it.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the alerts that stand, and those that nobody can know yet because a source is silent."""
@@ -43,6 +44,10 @@ def alerts(
     pages = Pages(database_of(settings))
     states = (*STANDING, "closed", "withdrawn", "expired") if ended else STANDING
     rows = pages.alerts(AlertFilter(states=states, unit=unit, rule=rule), limit=sys.maxsize)
+    if shadow:
+        trial = AlertFilter(states=states, unit=unit, rule=rule, shadow=True)
+        rows += pages.alerts(trial, limit=sys.maxsize)
+        rows.sort(key=lambda row: (row.raised_at, row.number), reverse=True)
     table = Table(
         Column("case", no_wrap=True), "rule", "severity", "unit", "state", Column("due", no_wrap=True), box=None
     )
@@ -53,7 +58,8 @@ def alerts(
             json_line(case=case, **msgspec.structs.asdict(row))
         else:
             due = f"{row.due.astimezone(WIB):%Y-%m-%d}"
-            table.add_row(case, row.rule, row.severity.name, row.unit, row.state, due)
+            state = f"shadow {row.state}" if row.shadow else row.state
+            table.add_row(case, row.rule, row.severity.name, row.unit, state, due)
     if not as_json:
         out.print(table if rows else "no alerts stand")
     for line in _waiting(pages, decided, unit, rule):

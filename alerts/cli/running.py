@@ -106,7 +106,10 @@ def _leaves(group: BaseExceptionGroup[BaseException], kind: type[BaseException])
 
 def _rules_state(service: Service) -> RulesState:
     decided = service.decided
-    return RulesState(decided.settled, service.problems, decided.loaded_at, decided.policy.case_prefix)
+    policy = decided.policy
+    return RulesState(
+        decided.settled, service.problems, decided.loaded_at, policy.case_prefix, service.refused_since, policy.duties
+    )
 
 
 def publish(

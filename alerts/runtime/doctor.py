@@ -14,6 +14,7 @@ from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.book import SqliteBook
 from alerts.store.database import SchemaError, connect, to_us
+from alerts.store.guard import SqliteGuardBook
 from alerts.store.pages import Pages
 
 FREE_BYTES = 500_000_000
@@ -116,6 +117,9 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         )
     if owed.failed:
         yield Finding("warning", f"{owed.failed} notices failed", "see their reasons on the page /notices")
+    for row in SqliteGuardBook(connection).rows():
+        what = f"the notices of rule {row.hold.rule} are held since {row.hold.since:%Y-%m-%d %H:%M} UTC, {row.waiting} alerts wait"
+        yield Finding("warning", what, "lapor-dini guard list, then release or drop, two persons")
     ((open_events,),) = connection.execute("SELECT count(*) FROM quarantine WHERE state = 'open'")
     if open_events:
         yield Finding("warning", f"{open_events} events in quarantine", "lapor-dini quarantine list")

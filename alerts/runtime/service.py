@@ -2,7 +2,7 @@
 
     accept() -> queue -> [group of events] -> take(): one transaction -> answers
     clock    -> next_change reached        -> take() of no events
-    files    -> edited                     -> settle again; subjects concerned are due now
+    files    -> edited, and still          -> settle again; subjects concerned are due now
     outbox   -> notice due                 -> dispatcher, one loop per channel: a slow relay does not hold SMS
 
 One lock stands before the store. Work on it runs in a thread, so that the loop goes on answering. Any failure to commit is
@@ -22,12 +22,13 @@ import apsw
 import msgspec
 
 from alerts.channels.render import Templates
+from alerts.core.admins import Matter, notices_to_admins, refused
 from alerts.core.ports import Answer, Unavailable
 from alerts.runtime import clock
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
 from alerts.runtime.settings import Settings, channels
-from alerts.runtime.settle import Decided, files_fingerprint, kinds_to_judge_again, read_decisions
+from alerts.runtime.settle import Decided, files_fingerprint, kinds_to_judge_again, read_still
 from alerts.store.database import from_us
 from alerts.store.sqlite import SqliteStore
 
@@ -36,6 +37,7 @@ LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
 WATCH_EVERY_S = 2.0
 STORE_RETRY_S = 5.0
 ANSWERED_WITHIN_S = 5.0  # hand-offs under way when the process is to end; a carrier that takes longer is left in doubt
+REFUSED = "files refused since"  # a note in the store, so that a restart tells nothing twice
 ASK_EVERY_S = 180.0  # carriers that can be asked what became of notices
 
 log = logging.getLogger("lapor-dini")
@@ -52,7 +54,8 @@ class Service:
 
     def __init__(self, settings: Settings, decided: Decided) -> None:
         self.decided = decided
-        self.problems: tuple[str, ...] = ()  # why the newest edit of the files is not in force
+        self.problems: tuple[str, ...] = ()  # why the newest edit of the files is not in force...
+        self.refused_since: datetime | None = None  # ...and since when
         self._settings = settings
         settings.data.mkdir(parents=True, exist_ok=True)
         self._store = SqliteStore(settings.database, kept_event(lambda: self.decided))
@@ -69,6 +72,8 @@ class Service:
         self._dispatcher = Dispatcher(self._store.book, self._lock, carriers, templates, sender)
         if self._store.get("decisions") != decided.fingerprint:
             self._store.judge_again(kinds_to_judge_again(None, decided.settled), clock.now(), decided.fingerprint)
+        if self._store.get(REFUSED):  # when the last process ended; a start is refused while they are
+            self._tell_admins(decided, clock.now())
 
     async def accept(self, raws: Sequence[bytes]) -> list[Answer]:
         """Answers once the events are committed. Raises Unavailable when that was not possible; then none was accepted."""
@@ -196,34 +201,59 @@ class Service:
     # Files --------------------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        seen = self.decided.fingerprint
+        """An edit is read when the files have not changed between two looks: editors write in steps, and two may write at once."""
+        seen = last = self.decided.fingerprint
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            fingerprint = await asyncio.to_thread(files_fingerprint, self._settings.rules)
-            if fingerprint == seen:
+            before, last = last, await asyncio.to_thread(files_fingerprint, self._settings.rules)
+            if last == seen or last != before:
                 continue
             try:
-                await self._settle_again(clock.now())
-                seen = fingerprint
+                if await self._settle_again(clock.now()):
+                    seen = last
             except apsw.Error as error:
                 log.error("the edited rules are not in force yet, the store cannot take them over: %s", error)
 
-    async def _settle_again(self, now: datetime) -> None:
-        decided, problems, _ = await asyncio.to_thread(read_decisions, self._settings.rules, now, clock.today())
-        self.problems = problems
+    async def _settle_again(self, now: datetime) -> bool:
+        """Whether the files could be read in one state; right or not."""
+        read = await asyncio.to_thread(read_still, self._settings.rules, now, clock.today())
+        if read is None:
+            return False
+        decided, problems, _ = read
         if decided is None:
             log.error("the edited rules are NOT in force, the last good set is:\n%s", "\n".join(problems))
-            return
+            async with self._lock:
+                await asyncio.to_thread(self._refuse_edit, problems, now)
+            self._wake_dispatch()
+            return True
         kinds = kinds_to_judge_again(self.decided.settled, decided.settled)
         async with self._lock:
             await asyncio.to_thread(self._take_over, decided, kinds, now)
         log.warning("rule set %s is in force", decided.settled.rules.generation)
         self._work.set()
+        self._wake_dispatch()
+        return True
 
     def _take_over(self, decided: Decided, kinds: Iterable[str], now: datetime) -> None:
         with self._turning:
             self._store.judge_again(kinds, now, decided.fingerprint)
-            self.decided = decided
+            self.decided, self.problems, self.refused_since = decided, (), None
+            if self._store.get(REFUSED):
+                self._tell_admins(decided, now)
+
+    def _refuse_edit(self, problems: tuple[str, ...], now: datetime) -> None:
+        """Admins are told once of each time that the files are wrong, however often they are edited meanwhile."""
+        with self._turning:
+            if not self._store.get(REFUSED):
+                self._tell_admins(self.decided, now, problems)
+        self.problems, self.refused_since = problems, self.refused_since or now
+
+    def _tell_admins(self, decided: Decided, now: datetime, problems: tuple[str, ...] = ()) -> None:
+        """That the files are refused, or that they are right again."""
+        generation = decided.settled.rules.generation
+        matter = refused(problems, generation) if problems else Matter("mended", generation=generation)
+        notices = notices_to_admins(matter, decided.settled.units, decided.policy, now)
+        self._store.tell_admins(notices, REFUSED, now.isoformat() if problems else None)
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -81,6 +81,15 @@ def files_fingerprint(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
+def read_still(
+    root: Path, now: datetime, today: date
+) -> tuple[Decided | None, tuple[str, ...], tuple[str, ...]] | None:
+    """As `read_decisions`, of a folder that nobody wrote to meanwhile. None where somebody did: half of an edit decides nothing."""
+    before = files_fingerprint(root)
+    read = read_decisions(root, now, today)
+    return read if files_fingerprint(root) == before else None
+
+
 def kinds_to_judge_again(old: Settled | None, new: Settled) -> frozenset[str]:
     """The kinds of subject whose answers an edit may have changed."""
     if old is None or (old.units, old.feeds, old.calendar) != (new.units, new.feeds, new.calendar):

@@ -24,6 +24,7 @@ from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Severity
 from alerts.store.book import Owed, SqliteBook
 from alerts.store.database import connect, from_us
+from alerts.store.guard import HoldRow, SqliteGuardBook
 from alerts.store.lateness import Lateness, measured
 from alerts.store.register import SqliteRegister
 
@@ -285,6 +286,11 @@ class Pages:
             counters = dict(db.execute("SELECT name, value FROM counters"))
             names = ("received", "accepted", "duplicate", "quarantined")
             return Books(**{name: counters[name] for name in names}, owed=SqliteBook(db).owed())
+
+    def holds(self) -> list[HoldRow]:
+        """Rules whose notices are held, the longest first."""
+        with self._read() as db:
+            return list(SqliteGuardBook(db).rows())
 
     def readable(self) -> bool:
         """Whether the store answers at all."""

@@ -205,6 +205,15 @@ class SqliteStore:
             )
             self._set("decisions", fingerprint)
 
+    def tell_admins(self, notices: Iterable[Notice], note: str, value: str | None) -> None:
+        """Notices about the service itself, with the note that they were written (None: that it is over)."""
+        with transaction(self.connection):
+            write_notices(self.connection, notices)
+            if value is None:
+                self.connection.execute("DELETE FROM meta WHERE name = ?", (note,))
+            else:
+                self._set(note, value)
+
     def get(self, name: str) -> str | None:
         """A value of the store's own small notes."""
         return next(

@@ -20,6 +20,7 @@ from starlette.routing import Route
 from alerts.store.pages import Pages
 from alerts.web.api import Api
 from alerts.web.guard import HEADERS, Guard
+from alerts.web.metrics import Metrics
 from alerts.web.ports import Intake, RulesState
 from alerts.web.site import Site
 
@@ -42,7 +43,7 @@ def create_app(
     now: Callable[[], datetime] = _utc_now,
 ) -> Starlette:
     """The application. `hosts` are names it may be asked by, besides loopback; `now` tells the time in UTC."""
-    site, api = Site(pages, state, mailbox, now), Api(intake, pages, state)
+    site, api, metrics = Site(pages, state, mailbox, now), Api(intake, pages, state), Metrics(pages, state, now)
 
     def failed(request: Request, error: Exception) -> Response:
         """Every error: as JSON for programs, as a page for people; never how it came about."""
@@ -63,6 +64,7 @@ def create_app(
             Route("/api/v1/events", api.events, methods=["POST"]),
             Route("/healthz", api.healthz),
             Route("/readyz", api.readyz),
+            Route("/metrics", metrics.show),
             Route("/", site.alerts),
             Route("/alerts/{id}", site.alert),
             Route("/notices", site.notices),

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import msgspec
 
-from alerts.core.policy import Policy
+from alerts.core.policy import Duty, Policy
 from alerts.core.ports import Answer
 from alerts.core.turn import Settled
 
@@ -23,9 +23,11 @@ class Intake(Protocol):
 
 
 class RulesState(msgspec.Struct, frozen=True):
-    """The rules in force, and why the newest edit of the files is not. `case_prefix` is that of policy.yaml."""
+    """The rules in force, and why the newest edit of the files is not. `case_prefix` and `duties` are those of policy.yaml."""
 
     settled: Settled
     problems: tuple[str, ...]
     loaded_at: datetime
     case_prefix: str = Policy().case_prefix
+    refused_since: datetime | None = None
+    duties: tuple[Duty, ...] = ()

@@ -82,6 +82,7 @@ class Site:
             waiting=[line for line in lines if wanted.unit in ("", line.unit) and wanted.rule in ("", line.rule.id)],
             total_waiting=total_waiting,
             owed=self._pages.books().owed,
+            holds=self._pages.holds(),
             silent=[o for o in seen(state.settled.feeds.offices.values(), states, now) if o.silent_since],
         )
 
@@ -152,7 +153,8 @@ class Site:
 
     def rules(self, request: Request) -> Response:
         """GET /rules: the rule set in force."""
-        return self._show("rules", rules=self._state().settled.rules.rules, counts=self._pages.standing_by_rule())
+        rules, counts = self._state().settled.rules.rules, self._pages.standing_by_rule()
+        return self._show("rules", rules=rules, counts=counts, holds=self._pages.holds())
 
     def rule(self, request: Request) -> Response:
         """GET /rules/{id}"""
