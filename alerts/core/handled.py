@@ -44,18 +44,18 @@ def await_answers(
 ) -> Answers:
     """Who waits for an answer, and who waited in vain."""
     began = {c.alert: c.reason for c in changes if c.change in ("raised", "stepped") and c.reason != "renamed"}
-    kept, unanswered, ahead = [], [], []
+    kept, unanswered = list[Standing](), list[tuple[Standing, str]]()
+    ahead = list[datetime]()
     for alert in stands:
         why = began.get(alert.alert)
         before = Awaited() if why == "due" else alert.awaited  # a rule that leaves its trial asks anew
         awaited = Awaited(_answer_by(alert, before, why, context, now), before.above_told)
-        if awaited.by and any(_answers(said, alert) for said in handled):
-            awaited = Awaited(None, awaited.above_told)
-        elif awaited.by and awaited.by <= now:
-            unanswered.append((alert, _above(alert, context) or alert.unit))
-            awaited = Awaited(None, above_told=True)
-        elif awaited.by:
-            ahead.append(awaited.by)
+        if awaited.by and not any(_answers(said, alert) for said in handled):
+            if awaited.by <= now:
+                unanswered.append((alert, _above(alert, context) or alert.unit))
+                awaited = Awaited(None, above_told=True)
+            else:
+                ahead.append(awaited.by)
         kept.append(alert if awaited == alert.awaited else msgspec.structs.replace(alert, awaited=awaited))
     return Answers(tuple(kept), tuple(unanswered), min(ahead, default=None))
 

@@ -38,7 +38,10 @@ class SqliteGuardBook:
         return [Hold(rule, from_us(since), *more) for rule, since, *more in self._rows(sql)]
 
     def votes(self) -> Sequence[Vote]:
-        return [Vote(*row) for row in self._rows("SELECT rule, person, verdict, reason FROM guard_votes ORDER BY at")]
+        return [
+            Vote(*row)
+            for row in self._rows("SELECT rule, person, verdict, reason FROM guard_votes ORDER BY at, person")
+        ]
 
     def rows(self) -> Sequence[HoldRow]:
         """The held rules with all that there is to say of them."""

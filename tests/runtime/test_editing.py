@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -174,8 +175,8 @@ def test_shadow_results_are_listed_beside_the_others(tmp_path: Path, root: Path,
     office = Office(tmp_path / "data" / "lapor-dini.sqlite", decisions(root))
     office.accept(permit(1), permit(2, "2026-04-05", kind="ITAS"))
     office.store.close()
-    shown = run("alerts", "--shadow").stdout
-    (trial,) = [line for line in shown.splitlines() if "stay_expired" in line]
-    assert "shadow" in trial
-    assert "stay_expiring" in shown
+    rows = [json.loads(line) for line in run("alerts", "--shadow", "--json").stdout.splitlines()]
+    assert {(row["rule"], row["shadow"]) for row in rows} > {("stay_expired", True), ("stay_expiring", False)}
+    assert "stay_expired  high" in run("alerts", "--shadow", "--rule", "stay_expired").stdout
+    assert "shadow" in run("alerts", "--shadow", "--rule", "stay_expired").stdout
     assert "stay_expired" not in run("alerts").stdout

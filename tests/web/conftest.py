@@ -67,7 +67,8 @@ class Office:
         return check(raws, self.now, self.decided)
 
     def state(self) -> RulesState:
-        return RulesState(self.decided.settled, self.problems, self.decided.loaded_at)
+        policy, loaded = self.decided.policy, self.decided.loaded_at
+        return RulesState(self.decided.settled, self.problems, loaded, policy.case_prefix, duties=policy.duties)
 
     def app(self, *hosts: str) -> Starlette:
         return create_app(
