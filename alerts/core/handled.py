@@ -49,13 +49,14 @@ def await_answers(
     for alert in stands:
         why = began.get(alert.alert)
         before = Awaited() if why == "due" else alert.awaited  # a rule that leaves its trial asks anew
-        awaited = Awaited(_answer_by(alert, before, why, context, now), before.above_told)
-        if awaited.by and not any(_answers(said, alert) for said in handled):
-            if awaited.by <= now:
+        by = _answer_by(alert, before, why, context, now)
+        awaited = Awaited(by, before.above_told)
+        if by and not any(_answers(said, alert) for said in handled):
+            if by <= now:
                 unanswered.append((alert, _above(alert, context) or alert.unit))
                 awaited = Awaited(None, above_told=True)
             else:
-                ahead.append(awaited.by)
+                ahead.append(by)
         kept.append(alert if awaited == alert.awaited else msgspec.structs.replace(alert, awaited=awaited))
     return Answers(tuple(kept), tuple(unanswered), min(ahead, default=None))
 

@@ -320,7 +320,7 @@ def test_a_long_value_is_cut() -> None:
 
 def test_a_letter_that_nobody_should_get_cannot_be_made(letter: Make, line: MakeLine) -> None:
     for lines in ((), (line(change="expired"),)):
-        with pytest.raises(ValueError, match="a letter tells of raised, stepped, withdrawn"):
+        with pytest.raises(ValueError, match="a letter tells of raised, stepped, unanswered, withdrawn"):
             letter(lines=lines)
 
 
