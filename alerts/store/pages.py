@@ -29,6 +29,7 @@ from alerts.store.lateness import Lateness, measured
 from alerts.store.register import SqliteRegister
 
 STANDING = ("raised", "acknowledged")
+LINES_SHOWN = 50  # of one notice
 
 
 class AlertFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +105,8 @@ class NoticeRow(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     problem: str
     reference: str
-    lines: tuple[AlertLine, ...]
+    lines: tuple[AlertLine, ...]  # the worst, as many as a page bears
+    more: int  # lines that are not shown
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -321,18 +323,18 @@ def _alert(row: tuple[Any, ...]) -> AlertRow:
 
 def _notices(db: apsw.Connection, sql: str, values: tuple[Any, ...]) -> list[NoticeRow]:
     rows = list(db.execute(sql, values))
-    lines = _lines(db, [row[0] for row in rows])
-    return [_notice(row, lines.get(row[0], ())) for row in rows]
+    lines, counts = _lines(db, [row[0] for row in rows])
+    return [_notice(row, lines.get(row[0], ()), counts.get(row[0], 0)) for row in rows]
 
 
-def _notice(row: tuple[Any, ...], lines: Sequence[AlertLine]) -> NoticeRow:
+def _notice(row: tuple[Any, ...], lines: Sequence[AlertLine], count: int) -> NoticeRow:
     *named, address = row
     values = dict(zip(NoticeRow.__struct_fields__, named, strict=False))
     values |= {name: from_us(values[name]) for name in ("created_at", "send_after")}
     values["handed_at"] = None if values["handed_at"] is None else from_us(values["handed_at"])
     values["maybe_twice"] = bool(values["maybe_twice"])
     values |= {name: _without(address, values[name]) for name in ("reason", "problem", "reference")}
-    return NoticeRow(**values, lines=tuple(lines))
+    return NoticeRow(**values, lines=tuple(lines), more=count - len(lines))
 
 
 def _without(address: str, text: str) -> str:
@@ -342,16 +344,21 @@ def _without(address: str, text: str) -> str:
     return text
 
 
-def _lines(db: apsw.Connection, notices: Collection[str]) -> dict[str, list[AlertLine]]:
+def _lines(db: apsw.Connection, notices: Collection[str]) -> tuple[dict[str, list[AlertLine]], dict[str, int]]:
+    """The lines of these notices, no more than a page bears of each, and how many there are: after a flood, thousands."""
     sql = (
-        "SELECT l.notice, l.alert, a.number, a.raised_at, l.change, l.severity FROM notice_lines l"
-        " JOIN alerts a ON a.id = l.alert WHERE l.notice IN (SELECT value FROM json_each(?))"
-        " ORDER BY l.notice, l.severity DESC, a.number"
+        "SELECT notice, alert, number, raised_at, change, severity, count FROM (SELECT l.notice, l.alert, a.number,"
+        " a.raised_at, l.change, l.severity, count(*) OVER (PARTITION BY l.notice) AS count, row_number() OVER"
+        " (PARTITION BY l.notice ORDER BY l.severity DESC, a.number) AS place FROM notice_lines l"
+        " JOIN alerts a ON a.id = l.alert WHERE l.notice IN (SELECT value FROM json_each(?)))"
+        " WHERE place <= ? ORDER BY notice, place"
     )
     lines: dict[str, list[AlertLine]] = {}
-    for notice, alert, number, raised_at, change, severity in db.execute(sql, (_json(notices),)):
+    counts: dict[str, int] = {}
+    for notice, alert, number, raised_at, change, severity, count in db.execute(sql, (_json(notices), LINES_SHOWN)):
         lines.setdefault(notice, []).append(AlertLine(alert, number, from_us(raised_at), change, Severity(severity)))
-    return lines
+        counts[notice] = count
+    return lines, counts
 
 
 def _find(db: apsw.Connection, ids: Collection[int]) -> dict[int, Found]:

@@ -121,3 +121,21 @@ async def test_the_numbers_name_nobody(client: httpx.AsyncClient, office: Office
     text = (await client.get("/metrics")).text
     for secret in ("UTO", "X1234567", "@", "+62", "kuala-tungkal"):
         assert secret not in text
+
+
+async def test_a_notice_of_very_many_alerts_is_a_page_that_can_be_read(
+    client: httpx.AsyncClient, flooded: Office
+) -> None:
+    people = [{"issuing_state": "UTO", "passport_no": f"Y{number}"} for number in range(40)]
+    raws = [permit(f"y{n}", person=person, permit_no=f"Q{n}") for n, person in enumerate(people)]
+    await flooded.accept([json.dumps(raw).encode() for raw in raws])
+    for person in ("Siti", "Budi"):
+        flooded.store.guard.vote(Vote("stay_expired", person, "release", "nyata"), flooded.now)
+    await flooded.accept([])
+    (notice,) = [
+        n
+        for n in flooded.pages.notices("planned", 100)
+        if (n.officer, n.channel, n.more) == ("tanjab-barat-1", "email", 15)
+    ]
+    assert "dan / and 15 lainnya / more" in await read(client, f"/notices/{notice.id}")
+    assert "dan / and 15 lainnya / more" in await read(client, "/notices")
