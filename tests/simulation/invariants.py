@@ -8,6 +8,7 @@
     facts     no message and no log has a fact that the rule does not list
     shadow    a shadow rule tells nobody, only who is owed a word is told; a broken file leaves the last good set in force
     quiet     SMS keep the quiet hours and the limit per hour, unless critical
+    held      nobody is told of a rule that is held
     answered  an alert that nobody acknowledges in time is told to the unit above, and no other is
     waiting   nothing is left that should have been judged or handed over
 
@@ -100,6 +101,7 @@ class Invariants:
         rules = {rule.id: rule for rule in self._station.decided.settled.rules.rules}
         alerts = self.rows("SELECT id, rule, area, due, changed_at, continues FROM alerts")
         known = {id: row for id, *row in alerts}
+        held = {rule for (rule,) in self.rows("SELECT rule FROM holds WHERE ended_at IS NULL")}
         sql = (
             "SELECT n.id, l.alert, n.unit, n.officer, l.change FROM notices n JOIN notice_lines l ON l.notice = n.id"
             " WHERE n.kind = 'alert'"
@@ -111,6 +113,7 @@ class Invariants:
             rule, area, due, changed, before = known[alert]
             if (notice, before) in self._model.lines:
                 continue  # planned before the subject was renamed
+            holds("held", rule not in held, f"{officer or unit} is to be told of {rule}, which is held")
             active = rule in rules and rules[rule].status is Status.active
             holds("shadow", active, f"{officer or unit} is to be told of {rule}, which is not active")
             above = said == "unanswered" and self._answer(alert).above

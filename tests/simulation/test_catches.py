@@ -14,7 +14,7 @@ import apsw
 import msgspec
 import pytest
 
-from alerts.core import engine
+from alerts.core import engine, handled
 from alerts.core import plan as planning
 from alerts.core import turn as turning
 from alerts.core.policy import Policy
@@ -209,7 +209,28 @@ def withdrawal_lost(patch: Patch) -> None:
     patch.setattr(intake, "turn", stubborn)
 
 
+def acknowledgements_unread(patch: Patch) -> None:
+    patch.setattr(handled, "_answers", lambda said, alert: False)
+
+
+def nobody_above_is_told(patch: Patch) -> None:
+    await_answers = engine.await_answers
+    patch.setattr(engine, "await_answers", lambda *w: msgspec.structs.replace(await_answers(*w), unanswered=()))
+
+
+def guard_tells(patch: Patch) -> None:
+    guard = intake.guard
+
+    def careless(changes: Any, *more: Any) -> Any:
+        return msgspec.structs.replace(guard(changes, *more), tell=tuple(changes), taken_back=())
+
+    patch.setattr(intake, "guard", careless)
+
+
 CAUGHT_BY: dict[Plant, str] = {
+    acknowledgements_unread: "answered",
+    nobody_above_is_told: "answered",
+    guard_tells: "held",
     recorded_before_it_is_sent: "told",
     hand_offs_in_doubt_forgotten: "waiting",
     hand_offs_in_doubt_unmarked: "handed",
