@@ -13,9 +13,9 @@ import typer
 from alerts.cli.common import Files, RulesOption, decided_by, readable, settings_in_force
 from alerts.cli.terminal import UNUSABLE, WRONG, Report, day, err, fail, instant, json_line, out, progress
 from alerts.core.calendar import WIB
-from alerts.core.engine import Change
 from alerts.core.events.reasons import Rejection
 from alerts.core.events.schemas import json_schemas
+from alerts.core.judgement import Change
 from alerts.core.memory import MemoryRegister
 from alerts.core.replay import replay as replay_events
 from alerts.files.ruletest import run_rule_tests

@@ -19,7 +19,6 @@ What this module must not do: read a clock, touch a store, send, log, or keep an
 
 from __future__ import annotations
 
-import enum
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -27,108 +26,19 @@ from typing import Any
 
 import msgspec
 
-from alerts.core.calendar import Calendar, MissingYear
+from alerts.core.calendar import MissingYear
 from alerts.core.exemptions import exempted
-from alerts.core.feeds import FeedList, FeedState
 from alerts.core.handled import await_answers, closings
+from alerts.core.judgement import Change, Context, Judged, State, Verdict, Waiting
 from alerts.core.register.derive import derive
 from alerts.core.register.facts import EmployerFacts
 from alerts.core.register.subject import AnySubject, Awaited, Standing
-from alerts.core.routing import Units
-from alerts.core.rules import Exemption, Offset, Rule, RuleSet, Severity, Status
+from alerts.core.rules import Rule, Status
 from alerts.core.shown import area_of, as_text, read, shown_facts
 
 MEANING = 3  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
 LATE_AFTER = timedelta(hours=1)  # an instant that was missed by more than this is told as late
-
-
-class Context(msgspec.Struct, frozen=True):
-    """Everything a judgement needs besides the subject: what people decided, and how far the sources have got."""
-
-    rules: RuleSet
-    units: Units
-    calendar: Calendar
-    feeds: FeedList
-    states: Mapping[str, FeedState]  # by source
-    complete_until: Mapping[str, datetime]  # by kind of source; a kind that is missing is not waited for
-    last_turn: datetime | None = None  # up to when everything has been judged
-    escalate: Mapping[Severity, Offset] = {}  # how long an alert may stay unanswered
-
-
-class State(enum.StrEnum):
-    """How far a rule gets for one item. The names are what `why` shows."""
-
-    untrue = "condition false"
-    undated = "no deadline: the date is not known"
-    uncounted = "no holiday list for a year it has to count through"
-    ahead = "deadline ahead"
-    expired = "stood as long as the rule keeps it"
-    closed = "closed by an officer"
-    excepted = "excepted"
-    unknown = "unknown: source silent"
-    wanted = "stands"
-
-
 _ENDS = {State.expired: ("expired", "kept"), State.closed: ("closed", "closed")}  # change and reason
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """What one rule says of one item of a subject at an instant."""
-
-    rule: Rule
-    item: str
-    values: dict[str, Any]  # what the condition read: the subject's view and the item
-    state: State
-    due: datetime | None = None
-    step: int = 0
-    round: int = 0
-    next_change: datetime | None = None
-    waits_for: str | None = None  # the kind of source that is not complete...
-    waits_until: datetime | None = None  # ...up to this instant
-    exception: Exemption | None = None  # what leaves it alone
-
-
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert was raised, stepped, withdrawn or expired: the one thing the engine says to the world."""
-
-    time: datetime
-    change: str  # raised | stepped | withdrawn | expired; closed (by an officer); updated (other dates, nobody is told)
-    rule: str
-    subject_id: int
-    subject: str
-    item: str
-    severity: Severity
-    unit: str
-    told: tuple[str, ...]  # units to be told, the responsible one first
-    area: str  # the area codes that decided the unit, comma-separated; empty when it is about none
-    alert: str
-    due: datetime
-    raised_at: datetime
-    facts: tuple[tuple[str, str], ...]  # those the rule lists, as text: dates ISO, instants in UTC
-    reason: str  # due, step, moved, unanswered, facts, kept, inhibited, closed, rule, renamed, merged, or `excepted: ` and why
-    late: bool
-    shadow: bool
-    generation: str
-    continues: str | None = None  # the id it had, where the subject was renamed
-
-
-class Waiting(msgspec.Struct, frozen=True):
-    """A deadline that cannot be judged before a kind of source is complete up to it."""
-
-    kind: str
-    until: datetime
-    rule: str
-    item: str
-    stands: bool  # the alert stands already and only does not climb
-
-
-class Judged(msgspec.Struct, frozen=True):
-    """The result of a step. `next_change` is never later than the first instant at which the answer differs."""
-
-    subject: AnySubject
-    changes: tuple[Change, ...]
-    next_change: datetime | None
-    waiting: tuple[Waiting, ...]
 
 
 def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Context, now: datetime) -> Judged:

@@ -19,7 +19,7 @@ from typing import Protocol
 
 import msgspec
 
-from alerts.core.engine import Change
+from alerts.core.judgement import Change
 from alerts.core.rules import RuleSet
 
 HOUR, USUAL_DAYS = timedelta(hours=1), 30

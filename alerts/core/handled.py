@@ -11,16 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from alerts.core.calendar import MissingYear
+from alerts.core.judgement import Change, Context
 from alerts.core.register.subject import Awaited, Handled, Standing
 from alerts.core.rules import Offset
-
-if TYPE_CHECKING:
-    from alerts.core.engine import Change, Context
 
 
 class Answers(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from typing import Protocol
 import msgspec
 
 from alerts.core.calendar import civil_date, start_of_day
-from alerts.core.engine import Change
+from alerts.core.judgement import Change
 from alerts.core.policy import Policy
 from alerts.core.routing import Officer, Unit, Units
 from alerts.core.rules import Severity

@@ -12,9 +12,9 @@ from typing import Protocol
 
 import msgspec
 
-from alerts.core.engine import Change, Waiting
 from alerts.core.events.envelope import Event
 from alerts.core.events.reasons import Reason
+from alerts.core.judgement import Change, Waiting
 from alerts.core.register.subject import AnySubject
 
 Ref = tuple[str, str]  # source and id of an event: its identity

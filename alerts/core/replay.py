@@ -13,8 +13,8 @@ from itertools import groupby
 
 import msgspec
 
-from alerts.core.engine import Change
 from alerts.core.events.envelope import Event
+from alerts.core.judgement import Change
 from alerts.core.memory import MemoryRegister
 from alerts.core.turn import Settled, turn
 

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from alerts.core.calendar import Calendar, MissingYear
-from alerts.core.engine import Context, State, Verdict, judge_rule
+from alerts.core.engine import judge_rule
 from alerts.core.feeds import FeedState, Watermarks
+from alerts.core.judgement import Context, State, Verdict
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Offset, Rule, Status, Step
 from alerts.core.turn import Settled

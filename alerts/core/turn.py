@@ -16,11 +16,12 @@ from datetime import datetime, timedelta
 import msgspec
 
 from alerts.core.calendar import Calendar
-from alerts.core.engine import Change, Context, Judged, step, withdraw_all
+from alerts.core.engine import step, withdraw_all
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import identifier_of_key
 from alerts.core.events.mentions import mentions
 from alerts.core.feeds import FeedList, FeedState, Watermarks, heard
+from alerts.core.judgement import Change, Context, Judged
 from alerts.core.people import Desk, pass_by, regroup, take_back, take_in
 from alerts.core.ports import AlertRef, Effects, Kept, Officers, Ref, Register, Saved, Unjudged
 from alerts.core.register.facts import EMPTY, EmployerFacts

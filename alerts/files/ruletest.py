@@ -19,9 +19,10 @@ from pathlib import Path
 import msgspec
 
 from alerts.core.calendar import WIB
-from alerts.core.engine import State, Verdict, judge_rule
+from alerts.core.engine import judge_rule
 from alerts.core.events.envelope import Event, decode
 from alerts.core.events.reasons import Rejection
+from alerts.core.judgement import State, Verdict
 from alerts.core.memory import MemoryRegister
 from alerts.core.register.derive import derive
 from alerts.core.register.facts import EmployerFacts

@@ -14,11 +14,11 @@ import apsw
 import msgspec
 
 from alerts.core.admins import held, notices_to_admins
-from alerts.core.engine import Change
 from alerts.core.events.areas import AreaCodes
 from alerts.core.events.envelope import Event, decode
 from alerts.core.events.reasons import Reason, Rejection
 from alerts.core.guard import Guarded, count_fired, guard
+from alerts.core.judgement import Change
 from alerts.core.plan import Notice, plan
 from alerts.core.ports import Answer, Effects, Unavailable, receipt
 from alerts.core.turn import turn

@@ -17,9 +17,10 @@ from typing import Any
 import apsw
 import msgspec
 
-from alerts.core.engine import Context, State, Verdict, judge_rule
+from alerts.core.engine import judge_rule
 from alerts.core.events.identifiers import meant_by
 from alerts.core.identity import person_key
+from alerts.core.judgement import Context, State, Verdict
 from alerts.core.ports import Register, receipt
 from alerts.core.register.derive import derive
 from alerts.core.register.facts import EmployerFacts, Fact

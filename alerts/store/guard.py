@@ -10,8 +10,8 @@ import apsw
 import msgspec
 
 from alerts.core.calendar import WIB, start_of_day
-from alerts.core.engine import Change
 from alerts.core.guard import HOUR, USUAL_DAYS, Ended, Fired, Guarded, HeldAlert, Hold, Vote
+from alerts.core.judgement import Change
 from alerts.core.rules import Severity
 from alerts.store.database import from_us, to_us, transaction
 

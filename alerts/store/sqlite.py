@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
-from alerts.core.engine import Change
 from alerts.core.guard import Guarded
+from alerts.core.judgement import Change
 from alerts.core.plan import Notice
 from alerts.core.ports import Effects, Officers, Saved
 from alerts.core.register.subject import encode

@@ -10,7 +10,8 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.core.engine import Context, State, Verdict, judge_rule
+from alerts.core.engine import judge_rule
+from alerts.core.judgement import Context, State, Verdict
 from alerts.core.register.derive import derive
 from alerts.core.rules import Exemption, Rule
 from alerts.core.shown import area_of, shown_facts

@@ -99,7 +99,7 @@ STATUSES = _words(  # of a rule
     active=("Berlaku", "Active"),
     retired=("Dicabut", "Retired"),
 )
-VERDICTS = _words(  # engine.State by name
+VERDICTS = _words(  # judgement.State by name
     untrue=("Syarat tidak terpenuhi", "The condition is false"),
     undated=("Tanggal acuan tidak diketahui", "The date it counts from is not known"),
     uncounted=("Daftar hari libur belum lengkap", "A year without a list of holidays"),

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from time import process_time
 
-from alerts.core.engine import Change
+from alerts.core.judgement import Change
 from alerts.runtime.intake import read_event, take
 from alerts.store.database import transaction
 from alerts.store.sqlite import SqliteStore

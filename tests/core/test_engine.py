@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from alerts.core.calendar import Calendar, start_of_day
-from alerts.core.engine import Change, Context, Judged, alert_id, step
+from alerts.core.engine import alert_id, step
+from alerts.core.judgement import Change, Context, Judged
 from alerts.core.register.facts import Lodged, Permit, PersonFacts
 from alerts.core.register.subject import AnySubject, Handled, new_subject
 from alerts.core.rules import Offset, Rule, RuleSet, Severity, Status, Step

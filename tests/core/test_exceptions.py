@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from alerts.core.calendar import start_of_day
-from alerts.core.engine import State, judge_rule
+from alerts.core.engine import judge_rule
+from alerts.core.judgement import State
 from alerts.core.register.derive import derive
 from alerts.core.rules import Exemption, RuleSet
 from tests.core.test_engine import DAY, DUE, EXPIRED, HOUR, Context, changed, holder, judge, said

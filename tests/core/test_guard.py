@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.core.engine import Change
 from alerts.core.guard import Fired, HeldAlert, Limit, count_fired, exceeded, hold_back, same_person
+from alerts.core.judgement import Change
 from tests.core.test_plan import change
 
 LIMIT = Limit(at_least=20, times_median=5, percent_of_subjects=20)

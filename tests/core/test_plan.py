@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import msgspec
 import pytest
 
-from alerts.core.engine import Change
+from alerts.core.judgement import Change
 from alerts.core.plan import ALERT, NOBODY, RALAT, Notice, Told, plan
 from alerts.core.policy import Policy
 from alerts.core.routing import Officer, Unit, Units

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from alerts.core.engine import Change
+from alerts.core.judgement import Change
 from alerts.runtime import rebuild
 from alerts.store.database import from_us
 from tests.runtime.office import Office, wib

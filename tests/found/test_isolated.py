@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from alerts.core import turn as turn_module
-from alerts.core.engine import Judged, step
+from alerts.core.engine import step
+from alerts.core.judgement import Judged
 from alerts.core.ports import Saved
 from alerts.store import sqlite
 from tests.found.province import Province, complete, overstay, person

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from alerts.core.engine import Change
 from alerts.core.events.envelope import Event, decode
+from alerts.core.judgement import Change
 from alerts.core.memory import MemoryRegister
 from alerts.core.replay import replay
 from alerts.core.turn import Settled

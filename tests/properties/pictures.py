@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.core.engine import Context, judge_rule
+from alerts.core.engine import judge_rule
 from alerts.core.feeds import Watermarks
+from alerts.core.judgement import Context
 from alerts.core.memory import MemoryRegister
 from alerts.core.ports import Saved
 from alerts.core.register.derive import derive

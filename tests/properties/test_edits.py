@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from alerts.core.engine import Change
+from alerts.core.judgement import Change
 from alerts.core.register.views import KINDS
 from alerts.core.rules import Rule
 from alerts.runtime.settle import kinds_to_judge_again

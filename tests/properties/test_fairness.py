@@ -21,8 +21,9 @@ import pytest
 
 from alerts.core import turn as turn_module
 from alerts.core.calendar import WIB
-from alerts.core.engine import Change, Judged, step
+from alerts.core.engine import step
 from alerts.core.events.envelope import Event
+from alerts.core.judgement import Change, Judged
 from alerts.core.replay import replay
 from alerts.runtime.intake import read_event
 from alerts.sample.generate import write_sample

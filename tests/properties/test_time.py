@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.core.calendar import civil_date, start_of_day
-from alerts.core.engine import Change, step
+from alerts.core.engine import step
+from alerts.core.judgement import Change
 from alerts.core.memory import MemoryRegister
 from alerts.core.ports import AlertRef
 from alerts.core.replay import replay

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from alerts.core.engine import Change
 from alerts.core.guard import Limit, guard
+from alerts.core.judgement import Change
 from alerts.core.plan import plan
 from alerts.core.policy import Policy
 from alerts.core.ports import Effects
