@@ -110,12 +110,11 @@ def complete_until(office: FeedOffice, state: FeedState) -> datetime:
 
 def silent_hours(state: FeedState, start: datetime, end: datetime) -> float:
     """How many hours of [start, end] lie in gaps of the feed. What follows the last receipt is not a gap yet."""
-    first = bisect_left(state.gaps, start, key=lambda gap: gap[1])
     silent = timedelta(0)
-    for since, until in state.gaps[first:]:
-        if since >= end:
-            break
-        silent += min(until, end) - max(since, start)
+    before = bisect_left(state.gaps, (end, end))
+    while before and (gap := state.gaps[before - 1])[1] > start:
+        silent += min(gap[1], end) - max(gap[0], start)
+        before -= 1
     return silent / timedelta(hours=1)
 
 
@@ -131,8 +130,12 @@ class Watermarks(Mapping[str, datetime]):
 
     def __getitem__(self, kind: str) -> datetime:
         if kind not in self._found:
-            connected = (o for o in self._feeds.by_kind(kind) if o.source in self._states)
-            self._found[kind] = min((complete_until(o, self._states[o.source]) for o in connected), default=None)
+            mark = None
+            for office in self._feeds.by_kind(kind):
+                if state := self._states.get(office.source):
+                    until = complete_until(office, state)
+                    mark = until if mark is None or until < mark else mark
+            self._found[kind] = mark
         mark = self._found[kind]
         if mark is None:
             raise KeyError(kind)

@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from alerts.core.events.envelope import Event
+from alerts.core.feeds import FeedState
 from alerts.core.ports import AlertRef, Effects, Ref, Saved
 from alerts.core.register.subject import AnySubject
 
@@ -22,7 +23,7 @@ class MemoryRegister:
         self._superseded: set[Ref] = set()
         self.identifiers: dict[str, int] = {}
         self._linkers: dict[str, set[int]] = {}
-        self._feeds: dict[str, AnySubject] = {}
+        self._feeds: dict[str, FeedState] = {}
         self._alerts = dict(alerts or {})
         self._due: list[tuple[datetime, int]] = []  # heaps; an entry counts while it agrees with what is stored
         self._waiting: dict[str, list[tuple[datetime, int]]] = {}
@@ -48,7 +49,7 @@ class MemoryRegister:
     def linkers(self, keys: Collection[str]) -> Collection[int]:
         return sorted({id for key in keys for id in self._linkers.get(key, ())})
 
-    def feeds(self) -> Mapping[str, AnySubject]:
+    def feeds(self) -> Mapping[str, FeedState]:
         return self._feeds
 
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
@@ -66,8 +67,8 @@ class MemoryRegister:
     def waiting(self, complete_until: Mapping[str, datetime], limit: int) -> Sequence[int]:
         ripe: list[tuple[datetime, int]] = []
         for kind, heap in self._waiting.items():
-            if kind in complete_until:
-                ripe += _up_to(heap, complete_until[kind], partial(self._waits, kind))
+            if heap and (mark := complete_until.get(kind)) and heap[0][0] <= mark:
+                ripe += _up_to(heap, mark, partial(self._waits, kind))
         oldest_first = dict.fromkeys(id for _, id in sorted(ripe))  # whatever kind of source it waited for
         return list(oldest_first)[:limit]
 
@@ -110,7 +111,7 @@ class MemoryRegister:
         for key in saved.links:
             self._linkers.setdefault(key, set()).add(subject.id)
         if subject.kind == "feed":
-            self._feeds[subject.facts.source] = subject
+            self._feeds[subject.facts.source] = subject.facts
         if saved.next_change:
             heapq.heappush(self._due, (saved.next_change, subject.id))
         for wait in saved.waiting:

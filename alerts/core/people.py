@@ -50,6 +50,8 @@ class Desk:
     def prefetch(self, identifiers: Collection[str]) -> None:
         """Read all subjects of a batch with two look-ups."""
         wanted = [i for i in dict.fromkeys(identifiers) if i not in self.found]
+        if not wanted:
+            return
         self.found |= dict.fromkeys(wanted) | dict(self.register.find(wanted))
         self.load([id for i in wanted if (id := self.found[i]) is not None])
 

@@ -14,6 +14,7 @@ import msgspec
 
 from alerts.core.events.envelope import Event
 from alerts.core.events.reasons import Reason
+from alerts.core.feeds import FeedState
 from alerts.core.judgement import Change, Waiting
 from alerts.core.register.subject import AnySubject
 
@@ -49,8 +50,8 @@ class Register(Protocol):
     def linkers(self, keys: Collection[str]) -> Collection[int]:
         """Subjects whose answer depends on one of these subjects."""
 
-    def feeds(self) -> Mapping[str, AnySubject]:
-        """The feed subject of every source ever heard, by source."""
+    def feeds(self) -> Mapping[str, FeedState]:
+        """What was heard from every source, by source."""
 
     def due(self, now: datetime, limit: int) -> Sequence[int]:
         """Subjects whose answer may have changed by `now` without an event, longest due first."""

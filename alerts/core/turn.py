@@ -19,7 +19,7 @@ from alerts.core.calendar import Calendar
 from alerts.core.engine import step, withdraw_all
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import identifier_of_key
-from alerts.core.events.mentions import mentions
+from alerts.core.events.mentions import Mention, mentions
 from alerts.core.feeds import FeedList, FeedState, Watermarks, heard
 from alerts.core.judgement import Change, Context, Judged
 from alerts.core.people import Desk, pass_by, regroup, take_back, take_in
@@ -57,11 +57,13 @@ def turn(
     batch = [pair for pair in batch if pair not in unknown] if unknown else batch
     fresh, receipts = _fresh(register, batch, number)
     desk = Desk(register, subject_id)
-    feeds = dict(register.feeds())
-    _hear(desk, feeds, fresh)
-    corrected, withheld = _fold(desk, fresh)
+    named = {k.number: mentions(k.event) for k in fresh}
+    sources = [f"feed:{k.event.source}" for k in fresh]
+    desk.prefetch([*sources, *(i for ms in named.values() for m in ms for i in m.identifiers)])
+    states = dict(register.feeds())
+    _hear(desk, states, fresh)
+    corrected, withheld = _fold(desk, fresh, named)
     officers = _officers(desk, [k for k in fresh if k.number not in withheld], corrected, alerts)
-    states = {source: feed.facts for source, feed in feeds.items()}
     complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
     context = Context(
         settled.rules,
@@ -104,37 +106,37 @@ def _fresh(register: Register, batch: Sequence[tuple[Event, bytes]], number: int
     return fresh, receipts
 
 
-def _hear(desk: Desk, feeds: dict[str, AnySubject], fresh: Iterable[Kept]) -> None:
-    """Note that the sources were heard, each as a feed subject."""
+def _hear(desk: Desk, states: dict[str, FeedState], fresh: Iterable[Kept]) -> None:
+    """Note that the sources were heard, each as a feed subject; these have been prefetched."""
     receipts: dict[str, dict[tuple[datetime, bool, datetime | None], None]] = {}
     for event in (k.event for k in fresh):
         heartbeat = event.type == "feed.heartbeat.v1"
         claims = event.data.complete_until if heartbeat else None
         receipts.setdefault(event.source, {})[event.received, heartbeat, claims] = None
     for source, heard_at in receipts.items():
-        feed = feeds.get(source)
-        state: FeedState | None = feed.facts if feed else None
+        state = states.get(source)
         for received, heartbeat, claims in heard_at:
             state = heard(state, source, received, heartbeat, claims)
-        if feed is None:
-            feed = desk.create("feed", f"feed:{source}")
-            desk.point(feed.key, feed.id)
-        feeds[source] = msgspec.structs.replace(feed, facts=state)
-        desk.put(feeds[source])
+        assert state
+        states[source] = state
+        id = desk.found[key := f"feed:{source}"]
+        feed = desk.create("feed", key) if id is None else desk.subjects[id]
+        if id is None:
+            desk.point(key, feed.id)
+        desk.put(msgspec.structs.replace(feed, facts=state))
 
 
-def _fold(desk: Desk, fresh: Sequence[Kept]) -> tuple[list[Event], set[int]]:
+def _fold(desk: Desk, fresh: Sequence[Kept], named: Mapping[int, Sequence[Mention]]) -> tuple[list[Event], set[int]]:
     """Apply the events, less those that a kept or newer event supersedes, and take back what the new ones supersede.
 
-    Returns the kept events that were taken back, and the numbers of the new ones that do not count.
+    `named` are the subjects that each names. Returns the kept events that were taken back, and the numbers of the new ones that
+    do not count.
     """
     corrected = {(k.event.source, k.event.supersedes): k for k in fresh if k.event.supersedes}
     refs = [(k.event.source, k.event.id) for k in fresh]
     withheld = set(desk.register.superseded(refs)) | corrected.keys()
     earlier = desk.register.known(corrected.keys()) if corrected else {}
     kept = desk.register.events(earlier.values()) if earlier else {}
-    named = {k.number: mentions(k.event) for k in fresh}
-    desk.prefetch([i for ms in named.values() for m in ms for i in m.identifiers])
     desk.prefetch([i for event in kept.values() for m in mentions(event) for i in m.identifiers])
     torn = {id for number, event in sorted(kept.items()) for id in take_back(desk, number, event)}
     for k in fresh:

@@ -229,7 +229,7 @@ def _same(expected: Expected, alert: Expected) -> bool:
 
 def _verdicts(register: MemoryRegister, settled: Settled, now: datetime) -> Iterator[tuple[str, Verdict]]:
     """The verdict of every rule on everything that is known, with the key of the subject."""
-    states = {source: feed.facts for source, feed in register.feeds().items()}
+    states = register.feeds()
     context = context_of(settled, states)
     for saved in register.stored.values():
         subject = saved.subject

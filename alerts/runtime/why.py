@@ -164,7 +164,7 @@ def explain(
         if subject is None:
             raise NoAnswer(f"no event received by {at or now:%Y-%m-%d %H:%M} UTC speaks of it; write a later --at")
         linked = linked_to(register, subject)
-        states = {source: feed.facts for source, feed in register.feeds().items()}
+        states = register.feeds()
         context = context_of(decided.settled, states)
         judged = at or now
         view, _ = derive(subject, linked, context.feeds, context.states, judged)

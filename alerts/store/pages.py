@@ -239,7 +239,7 @@ class Pages:
     def feeds(self) -> dict[str, FeedState]:
         """What was heard from every source, by source."""
         with self._read() as db:
-            return {source: feed.facts for source, feed in _register(db).feeds().items()}
+            return dict(_register(db).feeds())
 
     def lateness(self, now: datetime) -> dict[str, Lateness]:
         """How late the events of each source come."""

@@ -11,6 +11,7 @@ import apsw
 import msgspec
 
 from alerts.core.events.envelope import Event
+from alerts.core.feeds import FeedState
 from alerts.core.ports import AlertRef, Ref
 from alerts.core.register.subject import AnySubject, decode
 from alerts.store.database import from_us, to_us
@@ -26,7 +27,7 @@ class SqliteRegister:
     def __init__(self, connection: apsw.Connection, decode_kept: DecodeKept) -> None:
         self._connection = connection
         self._decode_kept = decode_kept
-        self._feeds: dict[int, tuple[bytes, AnySubject]] = {}
+        self._feeds: dict[int, tuple[bytes, FeedState]] = {}
         self._recent: dict[int, AnySubject] = {}  # as committed through `remember`
         self._version: Any = None  # of the file, as others write it
 
@@ -83,14 +84,14 @@ class SqliteRegister:
         sql = "SELECT DISTINCT subject FROM links WHERE target IN (SELECT value FROM json_each(?)) ORDER BY subject"
         return [id for (id,) in self._rows(sql, _json(list(keys)))]
 
-    def feeds(self) -> Mapping[str, AnySubject]:
+    def feeds(self) -> Mapping[str, FeedState]:
         found = {}
         for id, entry in self._rows("SELECT id, entry FROM subjects WHERE kind = 'feed'"):
             known, feed = self._feeds.get(id, (None, None))
             if feed is None or known != entry:  # asked for in every turn, so decoded only when it changed
-                feed = decode("feed", entry)
+                feed = decode("feed", entry).facts
                 self._feeds[id] = (entry, feed)
-            found[feed.facts.source] = feed
+            found[feed.source] = feed
         return found
 
     def due(self, now: datetime, limit: int) -> Sequence[int]:

@@ -283,7 +283,7 @@ def test_who_waited_for_a_source_is_judged_when_it_is_complete() -> None:
 
 def test_a_source_is_heard_by_anything_it_sends_even_what_is_withheld() -> None:
     register = run(RIGHT, WRONG)
-    assert register.feeds()["imigrasi/a"].facts.last_heard == WRONG[0][0].received
+    assert register.feeds()["imigrasi/a"].last_heard == WRONG[0][0].received
 
 
 def test_replay_is_the_same_as_turns_at_the_instants_that_matter() -> None:

@@ -50,7 +50,7 @@ def picture(register: MemoryRegister, identifiers: Sequence[str] = IDENTIFIERS) 
     assert len(set(keys.values())) == len(keys), "two subjects have one key"
     found = register.find(identifiers)
     assert set(found.values()) <= keys.keys(), "an identifier leads nowhere"
-    feeds = {subject.key: source for source, subject in register.feeds().items()}
+    feeds = {f"feed:{source}": source for source in register.feeds()}
     return {
         keys[id]: {
             **_of_subject(saved, register),
@@ -97,7 +97,7 @@ def verdicts(saved: Saved, register: MemoryRegister, settled: Settled, now: date
 
 
 def context_of(register: MemoryRegister, settled: Settled) -> Context:
-    states = {source: feed.facts for source, feed in register.feeds().items()}
+    states = register.feeds()
     complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
     return Context(settled.rules, settled.units, settled.calendar, settled.feeds, states, complete)
 

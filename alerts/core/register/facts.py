@@ -195,7 +195,7 @@ class EmployerFacts(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tied: tuple[Tied, ...] = ()
 
 
-class CheckIn(Recent, frozen=True, array_like=True):
+class CheckIn(Recent, frozen=True, array_like=True, cache_hash=True):
     reported_at: datetime | None
     area: str
 
