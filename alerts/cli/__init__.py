@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from alerts.cli import explaining, guarding, judging, keeping, running
+from alerts.cli import explaining, guarding, impacting, judging, keeping, running
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +42,7 @@ rules = typer.Typer(no_args_is_help=True, help="Check, test and explain rule fil
 rules.command("check")(judging.rules_check)
 rules.command("test")(judging.rules_test)
 rules.command("explain")(explaining.rules_explain)
+rules.command("impact")(impacting.rules_impact)
 app.add_typer(rules, name="rules")
 
 quarantine = typer.Typer(no_args_is_help=True, help="Events that were refused.")

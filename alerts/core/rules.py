@@ -125,6 +125,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     exceptions: tuple[Exemption, ...] = ()
     override: str = ""  # the file of its local override
 
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """All that decides its alerts: of two rules with equal meaning, the same stand."""
+        return (
+            self.fingerprint,
+            self.status,
+            self.steps,
+            self.keep,
+            self.needs,
+            self.area,
+            self.inhibits,
+            self.exceptions,
+        )
+
 
 class RuleSet(msgspec.Struct, frozen=True, dict=True):
     """All rules in force. `generation` is a short hash of their files, written on every alert."""

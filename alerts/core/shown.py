@@ -26,6 +26,14 @@ def shown_facts(rule: Rule, values: Mapping[str, Any]) -> tuple[tuple[str, str],
     return tuple((name, as_text(value)) for name, value in shown if value is not None)
 
 
+def masked(key: str) -> str:
+    """A subject's key as lists show it: a person by the ends of the number only, `person:UTO:X…42`."""
+    if not key.startswith("person:"):
+        return key
+    head, _, number = key.rpartition(":")
+    return f"{head}:{number[:1]}…{number[-2:] if len(number) > 4 else ''}"
+
+
 def as_text(value: Any) -> str:
     """A fact as plain text that a template can format: ISO for dates and instants, true or false, commas between several."""
     if value is None:

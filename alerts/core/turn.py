@@ -57,12 +57,12 @@ def turn(
     batch = [pair for pair in batch if pair not in unknown] if unknown else batch
     fresh, receipts = _fresh(register, batch, number)
     desk = Desk(register, subject_id)
-    named = {k.number: mentions(k.event) for k in fresh}
+    mentioned = {k.number: mentions(k.event) for k in fresh}
     sources = [f"feed:{k.event.source}" for k in fresh]
-    desk.prefetch([*sources, *(i for ms in named.values() for m in ms for i in m.identifiers)])
+    desk.prefetch([*sources, *(i for ms in mentioned.values() for m in ms for i in m.identifiers)])
     states = dict(register.feeds())
     _hear(desk, states, fresh)
-    corrected, withheld = _fold(desk, fresh, named)
+    corrected, withheld = _fold(desk, fresh, mentioned)
     officers = _officers(desk, [k for k in fresh if k.number not in withheld], corrected, alerts)
     complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
     context = Context(

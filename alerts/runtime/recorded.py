@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from itertools import groupby
 from pathlib import Path
@@ -12,9 +13,9 @@ import msgspec
 
 from alerts.core.events.envelope import Event
 from alerts.core.events.reasons import Rejection
-from alerts.runtime.intake import Read, read_event, take
+from alerts.runtime.intake import Read, kept_event, read_event, take
 from alerts.runtime.settle import Decided
-from alerts.store.database import transaction
+from alerts.store.database import connect, from_us, transaction
 from alerts.store.sqlite import SqliteStore
 
 # An event without `receivedtime` is judged at its own time; this stands for "not received yet" while it is decoded.
@@ -46,6 +47,17 @@ def read_recorded(
             events.append((read, raw))
     events.sort(key=lambda pair: pair[0].received)  # stable: the order of the file among those received together
     return events
+
+
+def read_kept(database: Path, decided: Decided) -> list[Event]:
+    """The events that a service has kept, in the order in which they are judged."""
+    read = kept_event(lambda: decided)
+    sql = "SELECT raw, received, source, supersedes FROM events ORDER BY received, number"
+    with closing(connect(database, readonly=True)) as connection:
+        return [
+            msgspec.structs.replace(read(raw, from_us(received), source), supersedes=supersedes)
+            for raw, received, source, supersedes in connection.execute(sql)
+        ]
 
 
 def as_recorded(raw: bytes, decided: Decided) -> Read:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from alerts.core.engine import MEANING
 from alerts.core.events.areas import AreaCodes
 from alerts.core.policy import Policy
 from alerts.core.register.views import KINDS
-from alerts.core.rules import Rule
 from alerts.core.turn import Settled
 from alerts.files.loader import load_rules
 from alerts.files.reading import SIZE_LIMIT
@@ -94,21 +92,5 @@ def kinds_to_judge_again(old: Settled | None, new: Settled) -> frozenset[str]:
     """The kinds of subject whose answers an edit may have changed."""
     if old is None or (old.units, old.feeds, old.calendar) != (new.units, new.feeds, new.calendar):
         return frozenset(KINDS)
-    before, after = _meanings(old.rules.rules), _meanings(new.rules.rules)
-    return frozenset(about for (about, _), _ in before.items() ^ after.items())
-
-
-def _meanings(rules: Iterable[Rule]) -> dict[tuple[str, str], tuple[object, ...]]:
-    return {
-        (rule.about, rule.id): (
-            rule.fingerprint,
-            rule.status,
-            rule.steps,
-            rule.keep,
-            rule.needs,
-            rule.area,
-            rule.inhibits,
-            rule.exceptions,
-        )
-        for rule in rules
-    }
+    before, after = ({(rule.about, rule.id, rule.meaning) for rule in s.rules.rules} for s in (old, new))
+    return frozenset(about for about, _, _ in before ^ after)
