@@ -72,7 +72,9 @@ def _print(found: Impact) -> None:
         ("unit", units, found.old.by_unit, found.new.by_unit),
     ):
         table = Table(
-            Column(title, no_wrap=True), *(Column(name, justify="right") for name in (*KINDS, *SENT)), box=None
+            Column(title, no_wrap=True),
+            *(Column(name, justify="right", no_wrap=True) for name in (*KINDS, *SENT)),
+            box=None,
         )
         names = sorted(
             counts.keys()
@@ -91,7 +93,7 @@ def _print(found: Impact) -> None:
                 *(str(sum(d.kind == kind for d in found.differences)) for kind in KINDS),
                 *_sent(found.old.all, found.new.all),
             )
-        out.print(table)
+        out.print(table, crop=False)
         out.print()
     for rule in sorted(rules):
         of_rule = [d for d in found.differences if d.course.rule == rule]
