@@ -18,7 +18,7 @@ help:
 	@echo "make bench   measure, and write tests/bench/RESULTS.md (about 15 minutes)"
 	@echo "make lint    ruff and mypy only"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
-	@echo "make schemas write alerts/schemas from the event catalogue"
+	@echo "make schemas write alerts/schemas from the event catalogue, rules/schemas from the shapes of files"
 	@echo "make clean   forget the virtual environment and var/"
 
 setup: $(RUNTIME)
@@ -62,6 +62,7 @@ lint: $(DEV)
 
 schemas: $(RUNTIME)
 	$(BIN)/lapor-dini events schemas --out alerts/schemas
+	$(BIN)/lapor-dini rules schema --out rules/schemas
 
 # The locks name versions and hashes, no address to download from.
 lock:

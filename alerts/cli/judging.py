@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -18,6 +18,7 @@ from alerts.core.events.schemas import json_schemas
 from alerts.core.judgement import Change
 from alerts.core.memory import MemoryRegister
 from alerts.core.replay import replay as replay_events
+from alerts.files.editors import editor_schemas
 from alerts.files.ruletest import run_rule_tests
 from alerts.runtime import clock
 from alerts.runtime.recorded import read_recorded
@@ -131,15 +132,26 @@ def rules_test(rules: Annotated[Path | None, typer.Argument(help="Folder of rule
     raise typer.Exit(WRONG if failed else 0)
 
 
+def rules_schema(
+    to: Annotated[Path, typer.Option("--out", help="Folder for one JSON Schema per sort of file.")],
+) -> None:
+    """Write the JSON Schemas by which editors check rules, tests and the reviewed data while they are typed."""
+    _write_schemas(to, editor_schemas())
+
+
 def events_schemas(
     to: Annotated[Path, typer.Option("--out", help="Folder for one JSON Schema per event type.")],
 ) -> None:
     """Write the JSON Schema of every event type."""
+    _write_schemas(to, json_schemas())
+
+
+def _write_schemas(to: Path, schemas: Mapping[str, Any]) -> None:
     to.mkdir(parents=True, exist_ok=True)
-    for name, schema in json_schemas().items():
+    for name, schema in schemas.items():
         text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         (to / f"{name}.json").write_text(text, encoding="utf-8")
-    err.print(f"{len(json_schemas())} schemas in {to}")
+    err.print(f"{len(schemas)} schemas in {to}")
 
 
 def sample(

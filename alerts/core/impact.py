@@ -12,7 +12,7 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.core.engine import Change
+from alerts.core.judgement import Change
 from alerts.core.rules import Rule, Severity, Status
 from alerts.core.turn import Settled
 

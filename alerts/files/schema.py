@@ -198,23 +198,3 @@ class ListsFile(Shape):
 
     lists: Annotated[dict[Id, ListShape], Field(max_length=200)] = Field(default_factory=dict)
     macros: Annotated[dict[Id, MacroText], Field(max_length=200)] = Field(default_factory=dict)
-
-
-def rule_schema() -> dict[str, Any]:
-    """The JSON Schema of a rule file, for editors."""
-    return _schema(RuleFile, "A rule of lapor-dini")
-
-
-def override_schema() -> dict[str, Any]:
-    """The JSON Schema of a local override."""
-    return _schema(OverrideFile, "A local override of a rule of lapor-dini")
-
-
-def lists_schema() -> dict[str, Any]:
-    """The JSON Schema of lists.yaml."""
-    return _schema(ListsFile, "The lists and macros of lapor-dini")
-
-
-def _schema(shape: type[Shape], title: str) -> dict[str, Any]:
-    found = shape.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": title}

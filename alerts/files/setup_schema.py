@@ -10,7 +10,7 @@ from datetime import date, time, timedelta
 from typing import Annotated, Literal
 
 import phonenumbers
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, WithJsonSchema
 
 from alerts.core.guard import Limit
 from alerts.core.policy import Policy
@@ -24,6 +24,10 @@ def _formed(pattern: str, what: str, write: str) -> AfterValidator:
         raise ValueError(f"{value!r} is not {what}; write {write}")
 
     return AfterValidator(check)
+
+
+def _shown(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
 
 
 def _iso_date(value: object) -> date:
@@ -74,10 +78,10 @@ def _mobile(value: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
-_Date = Annotated[date, BeforeValidator(_iso_date)]
-_Time = Annotated[time, BeforeValidator(_time_of_day)]
-_Span = Annotated[timedelta, BeforeValidator(_span)]
-_Wait = Annotated[Offset, BeforeValidator(_wait)]
+_Date = Annotated[date, BeforeValidator(_iso_date), WithJsonSchema({"type": "string", "format": "date"})]
+_Time = Annotated[time, BeforeValidator(_time_of_day), _shown(r"([01]\d|2[0-3]):[0-5]\d", "08:00")]
+_Span = Annotated[timedelta, BeforeValidator(_span), _shown(r"[1-9]\d{0,3}[hd]", "26h")]
+_Wait = Annotated[Offset, BeforeValidator(_wait), _shown(r"[1-9]\d{0,2}(h|d|wd)", "1wd")]
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
 _Id = Annotated[str, _formed(r"[a-z][a-z0-9.-]{0,99}", "an id", "lower case, e.g. tanjab-barat-1")]
 _Channel = Literal["email", "sms"]

@@ -90,7 +90,7 @@ Instant = Annotated[datetime, BeforeValidator(_instant), WithJsonSchema({"type":
 
 
 class GivenShape(Shape):
-    type: Annotated[str, AfterValidator(_event_type)]
+    type: Annotated[str, AfterValidator(_event_type), WithJsonSchema({"enum": sorted(EVENT_TYPES)})]
     time: Instant
     received: Instant | None = None
     source: Words | None = None
@@ -112,7 +112,10 @@ class TestShape(Shape):
 
     name: Words
     given: Annotated[tuple[GivenShape, ...], Field(min_length=1)]
-    expect: Annotated[dict[str, tuple[Annotated[ExpectedShape, BeforeValidator(_expected)], ...]], Field(min_length=1)]
+    expect: Annotated[
+        dict[str, tuple[Annotated[ExpectedShape, BeforeValidator(_expected, str | ExpectedShape)], ...]],
+        Field(min_length=1),
+    ]
     complete: dict[Agency, Instant] = Field(default_factory=dict)
 
 

@@ -16,9 +16,9 @@ import msgspec
 
 from alerts.channels.render import Templates
 from alerts.channels.text import sms_parts
-from alerts.core.engine import Change
 from alerts.core.events.envelope import Event
 from alerts.core.impact import Course, Difference, concerned, differences, note, only
+from alerts.core.judgement import Change
 from alerts.core.memory_book import MemoryBook
 from alerts.core.plan import Notice, plan
 from alerts.core.replay import replay

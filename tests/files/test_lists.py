@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
+from alerts.files.editors import editor_schemas
 from alerts.files.loader import Loaded, load_rules
 from alerts.files.reading import SIZE_LIMIT, Document, parse
-from alerts.files.schema import lists_schema
 from tests.files.test_rule_files import OTHER, TODAY, load, rules
 
 LISTS = """\
@@ -156,7 +156,7 @@ def test_it_is_read_at_the_top_only_and_not_from_outside(tmp_path: Path) -> None
 
 
 def test_the_schema_for_editors_accepts_a_good_file_and_refuses_a_misspelt_key() -> None:
-    validator = Draft202012Validator(lists_schema())
+    validator = Draft202012Validator(editor_schemas()["lists"])
     good, misspelt = parse(LISTS.encode(), "x"), parse(LISTS.replace("reason:", "raeson:").encode(), "x")
     assert isinstance(good, Document) and isinstance(misspelt, Document)
     assert not list(validator.iter_errors(good.data))

@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 
 from alerts.core.rules import Exemption, Offset, Rule, Severity, Status, Step
 from alerts.core.rules import Path as Fact
+from alerts.files.editors import editor_schemas
 from alerts.files.loader import Loaded
 from alerts.files.reading import SIZE_LIMIT, Document, parse
-from alerts.files.schema import override_schema, rule_schema
 from tests.files.test_rule_files import GOOD, OTHER, load, rules
 
 SHARED = OTHER.replace(
@@ -144,8 +144,8 @@ def test_a_review_or_a_longer_life_said_in_the_override_answers_the_warning(tmp_
 
 def test_the_schemas_for_editors_accept_what_is_right_and_refuse_a_misspelt_key() -> None:
     said = "override: stay_expiring\nreason: uji\nand_when: stay.latest\n"
-    for schema, text, key in ((rule_schema(), SHARED, "until"), (override_schema(), said, "and_when")):
-        validator = Draft202012Validator(schema)
+    for schema, text, key in (("rule", SHARED, "until"), ("override", said, "and_when")):
+        validator = Draft202012Validator(editor_schemas()[schema])
         good, misspelt = parse(text.encode(), "x"), parse(text.replace(f"{key}:", f"{key}x:").encode(), "x")
         assert isinstance(good, Document) and isinstance(misspelt, Document)
         assert not list(validator.iter_errors(good.data))

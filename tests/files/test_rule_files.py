@@ -11,9 +11,10 @@ from jsonschema import Draft202012Validator
 from alerts.core.register.views import KINDS
 from alerts.core.rules import Due, Each, Offset, Rule, Severity, Status, Step
 from alerts.core.rules import Path as Fact
+from alerts.files.editors import editor_schemas
 from alerts.files.loader import Loaded, load_rules
 from alerts.files.reading import Document, parse
-from alerts.files.schema import RuleFile, rule_schema
+from alerts.files.schema import RuleFile
 
 TODAY = date(2026, 6, 1)
 BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"))
@@ -249,7 +250,7 @@ def test_the_same_files_are_the_same_generation_wherever_they_stand(tmp_path: Pa
 
 
 def test_the_schema_for_editors_accepts_the_good_file_and_refuses_a_misspelt_key() -> None:
-    validator = Draft202012Validator(rule_schema())
+    validator = Draft202012Validator(editor_schemas()["rule"])
     good, misspelt = parse(GOOD.encode(), "x"), parse(GOOD.replace("when:", "whn:").encode(), "x")
     assert isinstance(good, Document) and isinstance(misspelt, Document)
     assert not list(validator.iter_errors(good.data))
@@ -257,5 +258,5 @@ def test_the_schema_for_editors_accepts_the_good_file_and_refuses_a_misspelt_key
 
 
 def test_the_subjects_of_the_schema_are_the_published_ones() -> None:
-    assert rule_schema()["properties"]["about"]["enum"] == list(KINDS)
-    assert set(rule_schema()["required"]) <= set(RuleFile.model_fields)
+    assert editor_schemas()["rule"]["properties"]["about"]["enum"] == list(KINDS)
+    assert set(editor_schemas()["rule"]["required"]) <= set(RuleFile.model_fields)

@@ -106,7 +106,7 @@ def test_it_agrees_with_two_replays_of_all_rules(tmp_path: Path, root: Path, cha
     old = decisions(root)
     edit(root, *change)
     new = decisions(root)
-    write_sample(tmp_path / "sample", 3, date(2026, 1, 1), date(2026, 2, 10))
+    write_sample(tmp_path / "sample", 3, date(2026, 1, 1), date(2026, 3, 2))
     events = [e for e, _ in read_recorded([tmp_path / "sample" / "events.jsonl"], old, lambda *refused: None)]
     until = wib("2026-02-15T00:00:00")
     found = impact(events, old, new, Templates([shipped("templates")]), until, lambda *done: None)
