@@ -164,12 +164,25 @@ def parse(raw: bytes, file: str) -> Document | tuple[Problem, ...]:
     except UnicodeDecodeError as error:
         lines = raw[: error.start].split(b"\n")
         return (Problem(file, len(lines), len(lines[-1]) + 1, "this is not UTF-8", "the file saved as UTF-8"),)
+    try:
+        builder = _Builder(file)
+        _build(builder, YAML(typ="safe"), text)  # by libyaml: a thousand rules in half the time
+    except Exception:
+        return _parse_slowly(file, text)  # which says better what is wrong
+    return _document(builder, text)
+
+
+def _build(builder: _Builder, yaml: YAML, text: str) -> None:
+    for event in yaml.parse(text):
+        builder.take(event)
+        if builder.stopped:
+            break
+
+
+def _parse_slowly(file: str, text: str) -> Document | tuple[Problem, ...]:
     builder = _Builder(file)
     try:
-        for event in YAML(typ="safe", pure=True).parse(text):
-            builder.take(event)
-            if builder.stopped:
-                break
+        _build(builder, YAML(typ="safe", pure=True), text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
@@ -177,11 +190,15 @@ def parse(raw: bytes, file: str) -> Document | tuple[Problem, ...]:
     except Exception as error:  # control characters have no mark; the rest is the library stumbling over odd texts
         told = (str(error).splitlines() or [type(error).__name__])[0][:100]
         builder.problems.append(Problem(file, 1, 1, f"this is not YAML: {told}"))
+    return _document(builder, text)
+
+
+def _document(builder: _Builder, text: str) -> Document | tuple[Problem, ...]:
     if not builder.problems and () not in builder.marks:
-        builder.problems.append(Problem(file, 1, 1, "the file is empty"))
+        builder.problems.append(Problem(builder.file, 1, 1, "the file is empty"))
     if builder.problems:
         return tuple(sorted(set(builder.problems)))
-    return Document(file, builder.root, text, builder.marks, builder.keys)
+    return Document(builder.file, builder.root, text, builder.marks, builder.keys)
 
 
 class _Builder:
