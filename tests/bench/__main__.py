@@ -64,6 +64,7 @@ def main() -> None:
         "shared": shared_workload(),
         "scale": [measured("-m", "tests.bench.scale", str(subjects)) for subjects in SUBJECTS],
         "rules": measured("-m", "tests.bench.rules_count"),
+        "edits": measured("-m", "tests.bench.edits"),
     }
     machine = f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}"
     text = page.written(results, machine, datetime.now(UTC).date().isoformat())
