@@ -1,7 +1,7 @@
 """What an admin waits for: `python -m tests.bench.edits` prints one line of JSON.
 
-`rules impact` of one edited rule over the sample year (reading included), and `rules check` of a thousand rules: the shipped ones and
-copies of them under other ids.
+`rules impact` of one edited rule over the sample year (reading included), and `rules check` of a thousand rules: the shipped
+ones and copies of them under other ids.
 """
 
 from __future__ import annotations
