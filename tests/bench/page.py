@@ -27,9 +27,9 @@ difference.""",
 At its edge: 1.1 and 1.3 in runs of one day. Beyond 20,000 subjects an entry has to be read and decoded, about 14 µs, instead of
 being remembered; decoding less of it (facts that no rule can reach any more) would help.""",
     "`rules impact` over 500,000 events, s": """
-The figure is that of the sample year, times 500,000. Each side is a replay, in which one rule that is judged costs a third:
-reading is a tenth, and the rest is the turn for every receipt (who is meant, folding, hearing the source, keeping). That half could be shared:
-one fold for both sides, with two sets of standing alerts a subject.""",
+The figure is that of the sample year, times 500,000. Each side is a replay, in which one rule that is judged costs a third; reading
+is a tenth, and the rest is the turn for every receipt (who is meant, folding, hearing the source, keeping). That half could be
+shared: one fold for both sides, with two sets of standing alerts a subject.""",
     "replay, times the durable rate above": """
 `replay` makes a turn for every receipt, since it dates each change by the instant that made it; the durable path above judges 5,000
 events together, each subject once, and the source once instead of 5,000 times.""",
