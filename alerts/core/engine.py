@@ -224,6 +224,7 @@ def _stand(
         verdict = msgspec.structs.replace(verdict, step=max(verdict.step, _passed(verdict, old.step, context, now)))
     rule, rung = verdict.rule, verdict.rule.steps[verdict.step]
     due = verdict.due or (old.due if old else now)
+    shadow = rule.status is Status.shadow
     area = area_of(rule, verdict.values)
     units = context.units.told(area, rung.notify)
     alert = Standing(
@@ -236,8 +237,8 @@ def _stand(
         severity=rung.severity,
         unit=units[0].id,
         due=due,
-        raised_at=old.raised_at if old else now,
-        shadow=rule.status is Status.shadow,
+        raised_at=now if old is None or (shadow and not old.shadow) else old.raised_at,  # back in shadow it begins anew
+        shadow=shadow,
         awaited=old.awaited if old else Awaited(),
     )
     if old == alert:

@@ -37,12 +37,14 @@ class Answer(NamedTuple):
 
 def answer(log: Iterable[Log]) -> Answer:
     by, above, answered, dropped, too_early = None, False, False, False, False
+    stands = False
     for line in log:
         wait = WAITS.get(Severity(line.severity)) if line.unit != PROVINCE else None
         ends = later(from_us(line.at).astimezone(WIB), wait) if wait else None
         what = line.reason if line.change == "stepped" else line.change
         if what == "raised" and line.reason != "renamed":
-            by, above, answered, dropped = ends, False, False, False
+            # Raised while it stands: out of shadow. What was said of it there was said of this alert.
+            by, above, answered, dropped, stands = ends, False, answered and stands, False, True
         elif what == "moved":
             by = ends
         elif what == "step" and ends:
@@ -53,7 +55,7 @@ def answer(log: Iterable[Log]) -> Answer:
         elif what == "acknowledged":
             answered = True
         elif what in GONE:
-            by = None
+            by, stands = None, False
         elif what == "dropped":
             dropped = True
         if answered or above:
