@@ -78,18 +78,19 @@ def _expected(
     register, raised = MemoryRegister(), dict[str, datetime]()
     expect: dict[str, list[dict[str, str]]] = {}
     changes = (c for c in replay(events, settled, until, register) if c.rule == rule and c.change != "updated")
-    standing: dict[str, dict[str, str]] = {}
+    standing: dict[tuple[str, str], dict[str, str]] = {}  # the events may be about other subjects, too
     for at, changed in groupby(changes, key=lambda change: change.time):
         if not expect:
             expect[at_second(at - timedelta(seconds=1))] = []
         for change in changed:
-            standing.pop(change.item, None)
+            about = (change.item, change.subject)
+            standing.pop(about, None)
             if change.change in ("raised", "stepped"):
                 named = {"rule": rule} | ({"item": change.item} if change.item else {})
-                standing[change.item] = named | {"severity": change.severity.name, "unit": change.unit}
+                standing[about] = named | {"severity": change.severity.name, "unit": change.unit}
                 raised.setdefault(change.item, at)
         if len(expect) < INSTANTS_MAX:
-            expect[at_second(at)] = [standing[item] for item in sorted(standing)]
+            expect[at_second(at)] = [standing[about] for about in sorted(standing)]
     return expect or {at_second(until): []}, raised
 
 

@@ -189,10 +189,14 @@ def _judged(rule: Rule) -> Rule:
 
 
 def linked_to(register: Register, subject: AnySubject) -> dict[str, EmployerFacts]:
-    """The employers that the answer about a person depends on."""
+    """The approvals of the employers that the answer about a person depends on.
+
+    No other facts of an employer are read for a person (see `register.work`), and they name colleagues: nobody's business here.
+    """
     ids = register.find(links(subject.facts)) if subject.kind == "person" else {}
     subjects = register.subjects(set(ids.values()))
-    return {key: subjects[id].facts for key, id in sorted(ids.items()) if id in subjects}
+    linked = ((key, subjects[id].facts) for key, id in sorted(ids.items()) if id in subjects)
+    return {key: EmployerFacts(approvals=facts.approvals, ended=facts.ended) for key, facts in linked}
 
 
 def _items(rule: Rule, subject: AnySubject, view: msgspec.Struct, context: Context, now: datetime) -> Iterator[ItemWhy]:

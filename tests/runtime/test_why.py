@@ -96,6 +96,14 @@ def test_an_employer_that_the_answer_depends_on_is_among_the_known(office: Offic
     assert [(e["about"], e["id"]) for e in found["known"]] == [("employer:E1", "r1"), ("person:UTO:X7", "w1")]
 
 
+def test_colleagues_at_the_same_employer_are_not_among_the_known(office: Office, run: Run) -> None:
+    office.accept(event("w1", "worker.placed.v1", "2026-01-05T08:00:00", PLACED, source="disnaker/prov-jambi"))
+    colleague = PLACED | {"person": person(8)}
+    office.accept(event("w2", "worker.placed.v1", "2026-01-06T08:00:00", colleague, source="disnaker/prov-jambi"))
+    assert [e["id"] for e in answer(run, "UTO:X7", "worker_without_rptka")["known"]] == ["w1"]
+    assert "X8" not in run("why", "UTO:X7", "worker_without_rptka").stdout
+
+
 def test_any_identifier_finds_the_subject(kept: Office, run: Run) -> None:
     keys = [
         answer(run, name, "stay_expired")["subject"]
