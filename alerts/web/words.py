@@ -88,10 +88,15 @@ RECORDS = _words(  # items of the lists that rules look into, by the name of the
     Workplace=("tempat kerja", "place of work"),
     Employment=("hubungan kerja", "employment"),
     ReportedArea=("wilayah laporan", "area of reports"),
+    Lodgement=("inap", "lodging stay"),
+    DoubleNight=("malam di dua kabupaten", "night in two regencies"),
     Approval=("pengesahan RPTKA", "RPTKA approval"),
     LodgingReport=("laporan penginapan", "report of the lodging"),
     InstitutionPermit=("izin lembaga", "permit of the institution"),
+    AnnualReport=("laporan tahunan", "annual report"),
+    PermitYear=("tahun izin lembaga", "year of the permit of the institution"),
     CommunityReport=("laporan masyarakat", "report of the public"),
+    Visit=("kunjungan", "visit"),
 )
 STATUSES = _words(  # of a rule
     draft=("Rancangan, tidak dinilai", "Draft, not judged"),

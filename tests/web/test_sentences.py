@@ -16,9 +16,12 @@ from typer.testing import CliRunner
 
 from alerts.channels.render import Templates
 from alerts.cli import app
+from alerts.core.cel_checker import published
 from alerts.core.conditions import Condition, compile_condition
-from alerts.core.register.views import Person, Stay
+from alerts.core.judgement import State
+from alerts.core.register.views import KINDS, Person, Stay
 from alerts.runtime.settle import Decided, read_decisions
+from alerts.web import words
 from alerts.web.clauses import clause_in_words
 from alerts.web.sentences import sentences
 
@@ -60,6 +63,12 @@ def test_every_shipped_rule_is_told_without_an_expression_or_the_bare_name_of_a_
     ids = set(RULES) | set(DECIDED.settled.units.by_id)
     assert not [word for word in re.findall(r"\b[a-z]+_[a-z_]+\b", said) if word not in ids]
     assert not re.search(r"&&|\|\||==|!=|!\w|\w\(\w+\.", said)
+
+
+def test_every_list_that_rules_look_into_and_every_answer_of_the_engine_has_words() -> None:
+    records = {f.kind.__name__ for kind in KINDS.values() for f in published(kind).values() if f.record}
+    assert records == set(words.RECORDS)
+    assert {state.name for state in State} == set(words.VERDICTS)
 
 
 def told(condition: str) -> tuple[str, str]:
