@@ -33,7 +33,7 @@ from alerts.store.database import SchemaError
 from alerts.store.pages import AlertRow, Pages
 from alerts.web import words
 from alerts.web.clauses import clause_in_words, fact_label
-from alerts.web.sentences import sentences
+from alerts.web.sentences import borrowed, otherwise_here, sentences
 
 _HAS_TO_BE_WRITABLE = "what is read of a subject is noted there, so it has to be writable"
 ITEMS_SHOWN, EVENTS_SHOWN = 20, 50
@@ -148,7 +148,13 @@ def _plain_item(item: ItemWhy) -> dict[str, Any]:
         {"at": rung.at, "severity": rung.step.severity.name, "notify": rung.step.notify, "reached": rung.reached}
         for rung in item.steps
     ]
-    return msgspec.structs.asdict(item) | {"state": item.state.value, "clauses": clauses, "steps": steps}
+    covered = item.exception and {"until": item.exception.until, "reason": item.exception.reason}
+    return msgspec.structs.asdict(item) | {
+        "exception": covered,
+        "state": item.state.value,
+        "clauses": clauses,
+        "steps": steps,
+    }
 
 
 class _Answer:
@@ -163,6 +169,8 @@ class _Answer:
         yield self._is("Dinilai per {}", "Judged as of {}").format(self._when(found.at)) + (
             f"; {self._say(words.named(rule.status, words.STATUSES))}" if rule.status != "active" else ""
         )
+        yield from otherwise_here(rule, self._language)
+        yield from borrowed(rule, self._language)
         items = sorted(found.items, key=lambda item: (not item.stands, item.state.name == "untrue", item.item))
         for item in items[:ITEMS_SHOWN]:
             yield ""
@@ -212,6 +220,9 @@ class _Answer:
         if item.ends:
             yield "  " + self._is("Berakhir dengan sendirinya {}", "Ends by itself {}").format(self._when(item.ends))
         yield from self._sources(item)
+        if item.exception:
+            until = self._is("Dikecualikan sampai dengan {}", "Excepted until the end of {}")
+            yield f"  {until.format(text.day(item.exception.until, self._language))}: {item.exception.reason}"
         for other in item.inhibited_by:
             yield "  " + self._is(f"Digantikan oleh {other}", f"{other} takes its place")
 

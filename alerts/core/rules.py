@@ -124,6 +124,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     file: str = ""  # where it was read, for people
     exceptions: tuple[Exemption, ...] = ()
     override: str = ""  # the file of its local override
+    override_reason: str = ""  # why it is otherwise here
 
     @property
     def meaning(self) -> tuple[object, ...]:

@@ -142,7 +142,7 @@ class _Load:
         if condition is not None and override and said:
             shape, condition = self.lay(override.document, said, shape, condition, meaning)
         if condition is not None and len(self.problems) == before:
-            self.rules.append(_rule(document, shape, condition, override.document.file if override else ""))
+            self.rules.append(_rule(document, shape, condition, override))
 
     def doubts(self, document: Document, shape: schema.RuleFile | schema.OverrideFile) -> None:
         """What a rule or an override may say, although it probably should not."""
@@ -329,7 +329,9 @@ def _lists(checker: Checker, about: str) -> str:
     return ", ".join(f"{about}.{name}" for name, field in fields.items() if field.many and field.record) or "nothing"
 
 
-def _rule(document: Document, shape: schema.RuleFile, condition: Condition, override: str = "") -> Rule:
+def _rule(
+    document: Document, shape: schema.RuleFile, condition: Condition, override: overrides.Override | None
+) -> Rule:
     steps = tuple(Step(step.at, Severity[step.severity], step.notify) for step in shape.steps or ())
     each = shape.each[0] if shape.each else None
     return Rule(
@@ -354,7 +356,8 @@ def _rule(document: Document, shape: schema.RuleFile, condition: Condition, over
         fingerprint=_fingerprint(shape, condition),
         file=document.file,
         exceptions=exceptions.exemptions(shape.exceptions),
-        override=override,
+        override=override.document.file if override else "",
+        override_reason=override.shape.reason if override and override.shape else "",
     )
 
 

@@ -26,7 +26,7 @@ from alerts.core.register.derive import derive
 from alerts.core.register.facts import EmployerFacts, Fact
 from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
-from alerts.core.rules import Rule, RuleSet, Status
+from alerts.core.rules import Exemption, Rule, RuleSet, Status
 from alerts.core.shown import area_of, as_text
 from alerts.core.spelled import ClauseSeen, Rung, clauses_seen, context_of, first_failed, inhibitors, ladder, later
 from alerts.runtime.intake import kept_event
@@ -36,6 +36,7 @@ from alerts.runtime.settle import Decided
 from alerts.store.database import connect, from_us
 from alerts.store.register import SqliteRegister
 
+_IN_HEADS = (*Fact.__struct_fields__, "received")  # what is told of every event, whatever it says
 NEAR = 500  # identifiers that are compared with a mistyped one
 
 
@@ -74,6 +75,7 @@ class ItemWhy(msgspec.Struct, frozen=True, kw_only=True):
         str, datetime | None
     ]  # by kind of source that the rule needs; None: not connected, not waited for
     inhibited_by: tuple[str, ...]
+    exception: Exemption | None  # what the rule leaves it alone for
     unit: str
 
 
@@ -216,6 +218,7 @@ def _items(rule: Rule, subject: AnySubject, view: msgspec.Struct, context: Conte
             waits_until=verdict.waits_until,
             complete_until={kind: context.complete_until.get(kind) for kind in rule.needs},
             inhibited_by=tuple(inhibitors(rule, verdict.item, subject, view, context, now)),
+            exception=verdict.exception,
             unit=context.units.responsible(area_of(rule, verdict.values)).id,
         )
 
@@ -252,7 +255,7 @@ def _known(connection: apsw.Connection, about: Mapping[str, Any]) -> tuple[Known
     known = []
     for key, fact in sorted(facts, key=lambda pair: (pair[1].order, pair[0])):
         number, type, received = events[fact.source, fact.id]
-        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in Fact.__struct_fields__}
+        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in _IN_HEADS}
         says = {name: as_text(value) for name, value in said.items() if value not in (None, (), "")}
         heads = (receipt(number), type, fact.at, from_us(received), fact.source, fact.id)
         known.append(Known(key, *heads, says))

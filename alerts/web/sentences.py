@@ -21,6 +21,20 @@ def sentences(rule: Rule, settled: Settled, language: str, labels: Labels) -> It
     yield from _Sentences(rule, settled, language, labels).lines()
 
 
+def otherwise_here(rule: Rule, language: str) -> Iterator[str]:
+    """That a local override has a say in the rule, and why."""
+    if rule.override:
+        said = {"id": "Diubah setempat oleh", "en": "Overridden here by"}[language]
+        yield f"{said} {rule.override}: {rule.override_reason}"
+
+
+def borrowed(rule: Rule, language: str) -> Iterator[str]:
+    """The lists and macros that the condition uses; in its clauses they are written out."""
+    if rule.when.names:
+        said = {"id": "Istilah dari lists.yaml yang dipakai", "en": "Names of lists.yaml in it"}[language]
+        yield f"{said}: {', '.join(sorted(rule.when.names))}."
+
+
 class _Sentences:
     def __init__(self, rule: Rule, settled: Settled, language: str, labels: Labels) -> None:
         self._rule, self._settled, self._language, self._labels = rule, settled, language, labels
@@ -29,10 +43,13 @@ class _Sentences:
         rule = self._rule
         status = self._say(words.named(rule.status, words.STATUSES))
         yield f"{rule.id}: {self._say(rule.title)} ({status})"
+        yield from otherwise_here(rule, language=self._language)
         yield self._about()
         yield self._is("Berlaku bila semua ini benar:", "It holds when all of this is true:")
         for clause in rule.when.clauses:
             yield f"  - {clause_in_words(rule, clause.text, self._language, self._labels) or clause.text}"
+        yield from borrowed(rule, self._language)
+        yield from self._excepted()
         yield self._begins()
         yield from self._climbs()
         yield from self._ends()
@@ -49,6 +66,16 @@ class _Sentences:
         return self._is(
             f"Tentang: {subject}, satu peringatan untuk tiap {item}.", f"About: {subject}, one alert for each {item}."
         )
+
+    def _excepted(self) -> Iterator[str]:
+        if self._rule.exceptions:
+            yield self._is("Kecuali, sampai akhir hari yang disebut:", "Except, to the end of the day named:")
+        for exception in self._rule.exceptions:
+            fitting = "; ".join(
+                f"{self._label(path)}: {', '.join(text.fact(str(v), self._language) for v in values)}"
+                for path, values in exception.where
+            )
+            yield f"  - {text.day(exception.until, self._language)}: {exception.reason} ({fitting})"
 
     def _begins(self) -> str:
         due = self._rule.due
@@ -115,8 +142,22 @@ class _Sentences:
                 + f" ({self._say(words.named(self._rule.status, words.STATUSES))})"
             )
         yield self._is("Diberi tahu", "Told") + f": {who}."
+        yield from self._escalates()
         facts = ", ".join(map(self._label, self._rule.facts)) or self._is("tidak ada", "none")
         yield self._is("Data dalam pesan", "Facts in the message") + f": {facts}."
+
+    def _escalates(self) -> Iterator[str]:
+        """Policy's, not the rule's: said where an alert of this rule can go unanswered and there is a unit above."""
+        waits = self._settled.escalate
+        levels = [s for s in sorted({step.severity for step in self._rule.steps}) if s in waits]
+        if levels and self._rule.area and self._rule.status == "active":
+            spans = ", ".join(
+                f"{self._say(words.span(waits[s]))} ({self._say(words.SEVERITIES[s.name]).lower()})" for s in levels
+            )
+            yield self._is(
+                f"  Bila tidak ditanggapi dalam {spans}, unit di atasnya diberi tahu.",
+                f"  If nobody acknowledges within {spans}, the unit above is told.",
+            )
 
     def _answers(self) -> Iterator[str]:
         rule = self._rule
