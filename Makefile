@@ -9,7 +9,7 @@ export LAPOR_DATA ?= var
 SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint setup lock schemas clean
+.PHONY: help run test soak bench lint setup lock schemas facts clean
 
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
@@ -19,6 +19,7 @@ help:
 	@echo "make lint    ruff and mypy only"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
 	@echo "make schemas write alerts/schemas from the event catalogue, rules/schemas from the shapes of files"
+	@echo "make facts   write the tables of facts in rules/README.md from the published types"
 	@echo "make clean   forget the virtual environment and var/"
 
 setup: $(RUNTIME)
@@ -63,6 +64,9 @@ lint: $(DEV)
 schemas: $(RUNTIME)
 	$(BIN)/lapor-dini events schemas --out alerts/schemas
 	$(BIN)/lapor-dini rules schema --out rules/schemas
+
+facts: $(RUNTIME)
+	$(BIN)/lapor-dini rules facts --page rules/README.md
 
 # The locks name versions and hashes, no address to download from.
 lock:

@@ -42,6 +42,7 @@ rules = typer.Typer(no_args_is_help=True, help="Check, test and explain rule fil
 rules.command("check")(judging.rules_check)
 rules.command("test")(judging.rules_test)
 rules.command("explain")(explaining.rules_explain)
+rules.command("facts")(explaining.rules_facts)
 rules.command("schema")(judging.rules_schema)
 rules.command("impact")(impacting.rules_impact)
 app.add_typer(rules, name="rules")

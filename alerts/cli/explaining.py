@@ -10,6 +10,7 @@ import getpass
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import apsw
@@ -24,6 +25,7 @@ from alerts.core.letters import case_number
 from alerts.core.rules import Text
 from alerts.core.spelled import Rung
 from alerts.files.astest import as_test as make_test
+from alerts.files.reference import page_with_facts, plain, tables
 from alerts.runtime import clock
 from alerts.runtime.real import read_alert
 from alerts.runtime.settle import Decided
@@ -32,7 +34,7 @@ from alerts.store import audit
 from alerts.store.database import SchemaError
 from alerts.store.pages import AlertRow, Pages
 from alerts.web import words
-from alerts.web.clauses import clause_in_words, fact_label
+from alerts.web.clauses import clause_in_words, fact_label, label_of
 from alerts.web.sentences import borrowed, otherwise_here, sentences
 
 _HAS_TO_BE_WRITABLE = "what is read of a subject is noted there, so it has to be writable"
@@ -99,6 +101,40 @@ def rules_explain(
             out.print()
         for line in sentences(found, settled, language, templates.labels(language)):
             out.print(line, markup=False)
+
+
+def rules_facts(
+    as_json: JsonOption = False,
+    page: Annotated[Path | None, typer.Option(help="Write the tables into this page, between its marks.")] = None,
+) -> None:
+    """Every type and fact that a rule may use: its type, its names in letters, what it means."""
+    if page:
+        page.write_text(page_with_facts(page.read_text("utf-8")), "utf-8")
+        return
+    templates = Templates([settings_in_force().templates])
+    labels = [templates.labels(language) for language in Language]
+    for heading, about, rows in tables():
+        if not as_json:
+            out.print(plain(f"{heading}. {about}" if about else heading), markup=False, style="bold")
+        for fact in rows:
+            # A list has no name in letters: they carry none.
+            names = ["" if "list of" in fact.type else label_of(fact.struct, fact.name, known) for known in labels]
+            if as_json:
+                json_line(
+                    fact=fact.path,
+                    type=fact.type,
+                    may_be_missing=fact.may_be_missing,
+                    item_of=fact.within or None,
+                    id=names[0] or None,
+                    en=names[1] or None,
+                    meaning=fact.meaning,
+                )
+            else:
+                out.print(f"  {fact.path:36} {fact.type_told}", markup=False)
+                called = f" ({' / '.join(names)})" if names[0] else ""
+                out.print(f"      {plain(fact.meaning)}{called}", markup=False)
+        if not as_json:
+            out.print()
 
 
 def as_test(

@@ -19,6 +19,8 @@ WRONG, UNUSABLE, NO_SERVICE = 1, 2, 3  # exit codes; see cli
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 out = Console(highlight=False, soft_wrap=True)
+if not out.is_terminal:  # a file or a program: tables are as wide as what is in them
+    out.width = 1_000
 
 Report = Callable[[int, int], None]  # done, of all
 

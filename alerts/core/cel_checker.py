@@ -220,6 +220,8 @@ def _syntax(source: str, line: int, column: int, what: str) -> tuple[str, str]:
         return f"“{rest[:12]}” cannot be read here", "text in straight quotes '…', names and operators"
     if "'<EOF>' expecting" in what or "missing" in what:
         return "the condition breaks off", (re.search(r"(?:expecting|missing) ('[^']+')", what) or ["", "the rest"])[1]
+    if re.match(r"(h|d|wd)\b", rest) and _rest(source, line, 1)[: column - 1][-1:].isdigit():
+        return "spans of time do not belong here", "the span in due, steps or keep; dates are compared only"
     return f"“{rest.split()[0] if rest.split() else ''}” does not fit here", "&& or || between two comparisons"
 
 

@@ -125,8 +125,8 @@ def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outco
 
 def _tests_of(rule: Rule, root: Path) -> Path:
     """The test file beside the rule; where a local override has one of its own, that."""
-    local = (root.parent / rule.override).with_suffix(".test.yaml")
-    return local if rule.override and local.exists() else (root.parent / rule.file).with_suffix(".test.yaml")
+    local = (root.parent / rule.override).with_suffix(".test.yaml") if rule.override else None
+    return local if local and local.exists() else (root.parent / rule.file).with_suffix(".test.yaml")
 
 
 def _expects_exceptions(test: RuleTest) -> bool:
