@@ -224,7 +224,6 @@ def _stand(
         verdict = msgspec.structs.replace(verdict, step=max(verdict.step, _passed(verdict, old.step, context, now)))
     rule, rung = verdict.rule, verdict.rule.steps[verdict.step]
     due = verdict.due or (old.due if old else now)
-    shadow = rule.status is Status.shadow
     area = area_of(rule, verdict.values)
     units = context.units.told(area, rung.notify)
     alert = Standing(
@@ -237,8 +236,8 @@ def _stand(
         severity=rung.severity,
         unit=units[0].id,
         due=due,
-        raised_at=now if old is None or (shadow and not old.shadow) else old.raised_at,  # back in shadow it begins anew
-        shadow=shadow,
+        raised_at=now if old is None or _back_in_shadow(old, rule) else old.raised_at,
+        shadow=rule.status is Status.shadow,
         awaited=old.awaited if old else Awaited(),
     )
     if old == alert:
@@ -267,6 +266,11 @@ def _stand(
     if not made and old.due != alert.due:
         made.append(change("updated", "facts"))
     return alert, made
+
+
+def _back_in_shadow(old: Standing, rule: Rule) -> bool:
+    """What was told is taken back; answers to it are not answers to what may be told later."""
+    return rule.status is Status.shadow and not old.shadow
 
 
 def _passed(verdict: Verdict, most: int, context: Context, now: datetime) -> int:

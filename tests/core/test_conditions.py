@@ -124,6 +124,7 @@ REFUSALS = [
     # the usual slips of the pen
     ("visit.kind = 'x'", 1, 12, "“=” is not an operator", "=="),
     ("visit.open and guest.here", 1, 12, "“and” is not an operator", "&&"),
+    ("visit.start + 30d > visit.start", 1, 17, "spans of time do not belong here", "the span in due, steps or keep"),
     ("not visit.open", 1, 5, "“not” is not an operator", "!"),
     ("visit.kind == “x”", 1, 15, "quotation mark", "straight"),
     ("visit.open && ", 1, 15, "breaks off", ""),

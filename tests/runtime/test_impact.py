@@ -20,7 +20,7 @@ from alerts.runtime.recorded import read_recorded
 from alerts.runtime.settings import shipped
 from alerts.sample.generate import write_sample
 from tests.runtime.conftest import Run
-from tests.runtime.office import Office, decisions, edit, event, extension, permit, wib
+from tests.runtime.office import ROOT, Office, decisions, edit, event, extension, permit, wib
 
 ALERT = alert_id("stay_expired", "person:UTO:X12345", "P12345", 0)
 COMPLETE = {"last_record_at": "2026-12-31T00:00:00+07:00", "count": 1, "complete_until": "2026-12-31T00:00:00+07:00"}
@@ -127,3 +127,9 @@ def test_without_files_the_events_of_the_service_are_judged(
     assert done.exit_code == 0
     assert "stay_expired: moved in deadline 1; for example\n  moved  person:UTO:X…45 P12345: deadline" in done.stdout
     assert "1 events received 2026-03-10 to 2026-04-01" in done.stderr
+    assert "SMS parts  to nobody" in done.stdout, "a table that is read by a program or kept in a file is not cut"
+
+
+def test_the_folder_of_rules_may_be_named_as_it_lies_here(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert run("rules", "test", "rules").exit_code == 0
