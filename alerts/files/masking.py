@@ -78,6 +78,9 @@ class Mask:
         """The item of an alert: a number or an event met before; else a date, an area or a visit, which stay."""
         by_event = {f"{source}/{id}": f"{self.source(source)}/{made}" for (source, id), made in self._ids.items()}
         by_number = {number: made for (_, number), made in self._made.items()}
+        number, slash, rest = item.rpartition("/")
+        if slash and number in by_number:  # an approval's year, a night at a lodging
+            return f"{by_number[number]}/{rest}"
         return by_event.get(item) or by_number.get(item) or item
 
     def alert(self, id: str, rule: str, subject: str, item: str) -> tuple[str, str] | None:

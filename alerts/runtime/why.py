@@ -37,6 +37,7 @@ from alerts.store.database import connect, from_us
 from alerts.store.register import SqliteRegister
 
 _IN_HEADS = (*Fact.__struct_fields__, "received")  # what is told of every event, whatever it says
+_UNTOLD = ("reporter", "who")  # who reported, and an employer's staff: needed to count them, and nobody's to read
 NEAR = 500  # identifiers that are compared with a mistyped one
 
 
@@ -255,7 +256,7 @@ def _known(connection: apsw.Connection, about: Mapping[str, Any]) -> tuple[Known
     known = []
     for key, fact in sorted(facts, key=lambda pair: (pair[1].order, pair[0])):
         number, type, received = events[fact.source, fact.id]
-        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in _IN_HEADS}
+        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in (*_IN_HEADS, *_UNTOLD)}
         says = {name: as_text(value) for name, value in said.items() if value not in (None, (), "")}
         heads = (receipt(number), type, fact.at, from_us(received), fact.source, fact.id)
         known.append(Known(key, *heads, says))

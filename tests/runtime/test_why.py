@@ -104,6 +104,19 @@ def test_colleagues_at_the_same_employer_are_not_among_the_known(office: Office,
     assert "X8" not in run("why", "UTO:X7", "worker_without_rptka").stdout
 
 
+def test_who_reported_and_who_works_there_is_told_to_nobody(office: Office, run: Run) -> None:
+    said = {"area": "15.06.04", "category": "work", "reporter": "hash-of-a-resident"}
+    office.accept(event("c1", "community.reported.v1", "2026-01-05T08:00:00", said, source="public/portal"))
+    office.accept(event("w1", "worker.placed.v1", "2026-01-05T08:00:00", PLACED, source="disnaker/prov-jambi"))
+    for subject, rule, id in (
+        ("area:15.06.04", "community_report_corroborated", "c1"),
+        ("employer:E1", "tka_count_exceeds_approval", "w1"),
+    ):
+        told = run("why", subject, rule).stdout
+        assert id in told
+        assert "hash-of-a-resident" not in told and "X7" not in told
+
+
 def test_any_identifier_finds_the_subject(kept: Office, run: Run) -> None:
     keys = [
         answer(run, name, "stay_expired")["subject"]
