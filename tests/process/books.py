@@ -97,7 +97,7 @@ def everybody_was_told(service: Service, carriers: Carriers) -> None:
         if notice in taken:
             told[kind].add((address, alert))
     addresses = _addresses(service)
-    alerts = rows(service.database, "SELECT id, unit, state FROM alerts")
+    alerts = rows(service.database, "SELECT id, unit, state FROM alerts WHERE NOT shadow")
     owed = {(address, id) for id, unit, state in alerts for address in addresses[unit] if state == "raised"}
     assert owed <= told["alert"]
     withdrawn = {id for id, _, state in alerts if state == "withdrawn"}

@@ -28,6 +28,8 @@ class Installation:
         for shipped, ours in AT_ONCE.items():
             assert shipped in text
             text = text.replace(shipped, ours)
+        # What is proved is that all is told; that a flood is held is proved elsewhere.
+        text = text.replace("at_least_alerts: 20", "at_least_alerts: 9999", 1)
         policy.write_text(text)
 
     def begin(self, *command: str) -> None:
