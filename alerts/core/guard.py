@@ -2,8 +2,8 @@
 
 A mistaken edit, a broken feed or a new code list can make one rule accuse thousands. So a rule that fires more than its limit
 within an hour is *held*: its alerts are raised, listed and counted, and nothing about them is sent. Admins are told once. Two
-different persons release it (what still stands is then told, once) or drop it (nobody is told, and the log of each alert says why).
-A ralat for what was told before is never held.
+different persons release it (what still stands is then told, once) or drop it (nobody is told of what waited, and the log of each
+alert says why; a later step is told like any other). A ralat for what was told before is never held.
 
 Pure: `guard` decides over the changes of a turn and counts that a book gives; the store writes what it returns in the transaction
 of the turn.

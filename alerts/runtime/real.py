@@ -19,7 +19,7 @@ from alerts.files.astest import RealAlert
 from alerts.runtime.intake import kept_event
 from alerts.runtime.settle import Decided
 from alerts.runtime.why import NoAnswer, facts_of, linked_to
-from alerts.store.database import connect, from_us, to_us
+from alerts.store.database import connect, from_us, json_array, to_us
 from alerts.store.pages import AlertRow
 from alerts.store.register import SqliteRegister
 
@@ -61,11 +61,11 @@ def _events(
     read = kept_event(lambda: decided)
     found: dict[int, Event] = {}
     where = "number IN (SELECT value FROM json_each(?))"
-    rows = list(connection.execute(f"{_EVENT} WHERE {where}", (_json(sorted(numbers)),)))
+    rows = list(connection.execute(f"{_EVENT} WHERE {where}", (json_array(sorted(numbers)),)))
     open = set(refs)
     while rows or open:
         where = "(source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
-        rows += connection.execute(f"{_EVENT} WHERE {where}", (_json(sorted(open)),))
+        rows += connection.execute(f"{_EVENT} WHERE {where}", (json_array(sorted(open)),))
         open = set()
         for number, source, _, supersedes, received, raw in rows:
             if number not in found:
@@ -86,7 +86,3 @@ def _beats(connection: apsw.Connection, source: str, raised_at: datetime) -> tup
     signs = [from_us(at) for at in (before, after) if at is not None]
     data = FeedHeartbeat()
     return tuple(Event(source, str(n), "feed.heartbeat.v1", at, at, data) for n, at in enumerate(signs, 1))
-
-
-def _json(values: Collection[object]) -> str:
-    return msgspec.json.encode(values).decode()

@@ -23,7 +23,7 @@ from alerts.core.identity import person_key
 from alerts.core.judgement import Context, State, Verdict
 from alerts.core.ports import Register, receipt
 from alerts.core.register.derive import derive
-from alerts.core.register.facts import EmployerFacts, Fact
+from alerts.core.register.facts import UNTOLD, EmployerFacts, Fact
 from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Exemption, Rule, RuleSet, Status
@@ -33,11 +33,10 @@ from alerts.runtime.intake import kept_event
 from alerts.runtime.rebuild import fold
 from alerts.runtime.recorded import Progress
 from alerts.runtime.settle import Decided
-from alerts.store.database import connect, from_us
+from alerts.store.database import connect, from_us, json_array
 from alerts.store.register import SqliteRegister
 
 _IN_HEADS = (*Fact.__struct_fields__, "received")  # what is told of every event, whatever it says
-_UNTOLD = ("reporter", "who")  # who reported, and an employer's staff: needed to count them, and nobody's to read
 NEAR = 500  # identifiers that are compared with a mistyped one
 
 
@@ -99,7 +98,7 @@ def subject_key(database: Path, text: str) -> tuple[str, str]:
             "SELECT min(i.identifier), s.key FROM identifiers i JOIN subjects s ON s.id = i.subject"
             " WHERE i.identifier IN (SELECT value FROM json_each(?)) GROUP BY s.id ORDER BY s.key"
         )
-        found = list(connection.execute(sql, (msgspec.json.encode(wanted).decode(),)))
+        found = list(connection.execute(sql, (json_array(wanted),)))
         if len(found) > 1:
             raise NoAnswer(f"{text} may be {' or '.join(key for _, key in found)}; write one of these")
         if not found:
@@ -256,7 +255,7 @@ def _known(connection: apsw.Connection, about: Mapping[str, Any]) -> tuple[Known
     known = []
     for key, fact in sorted(facts, key=lambda pair: (pair[1].order, pair[0])):
         number, type, received = events[fact.source, fact.id]
-        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in (*_IN_HEADS, *_UNTOLD)}
+        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in (*_IN_HEADS, *UNTOLD)}
         says = {name: as_text(value) for name, value in said.items() if value not in (None, (), "")}
         heads = (receipt(number), type, fact.at, from_us(received), fact.source, fact.id)
         known.append(Known(key, *heads, says))

@@ -15,7 +15,7 @@ import msgspec
 
 from alerts.core.plan import Notice, NoticeLine, Told
 from alerts.core.rules import Severity
-from alerts.store.database import from_us, to_us, transaction
+from alerts.store.database import from_us, json_array, to_us, transaction
 
 _NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason, matter"
 _OF_CHANNEL = " AND channel = ?"
@@ -86,8 +86,8 @@ class SqliteBook:
             " OR id IN (SELECT notice FROM notice_lines WHERE alert IN (SELECT value FROM json_each(?1))))"
             " ORDER BY created_at, id"
         )
-        asked = _json(alerts)
-        rows = list(self._rows(sql, asked, _json(officers)))
+        asked = json_array(alerts)
+        rows = list(self._rows(sql, asked, json_array(officers)))
         lines = self._lines([row[0] for row in rows], asked)
         return [msgspec.structs.replace(_notice(row, lines), others=bool(row[-1])) for row in rows]
 
@@ -101,7 +101,7 @@ class SqliteBook:
             " AND r.created_at >= n.created_at)"  # told since the last ralat
             " ORDER BY l.alert, n.officer, n.channel, n.address"
         )
-        return [Told(*row) for row in self._rows(sql, _json(alerts))]
+        return [Told(*row) for row in self._rows(sql, json_array(alerts))]
 
     def recent_sms(self, officers: Collection[str], since: datetime) -> Mapping[str, Sequence[datetime]]:
         sql = (
@@ -109,7 +109,7 @@ class SqliteBook:
             " AND send_after >= ? AND state <> 'cancelled' ORDER BY send_after"
         )
         recent: dict[str, list[datetime]] = {}
-        for officer, at in self._rows(sql, _json(officers), to_us(since)):
+        for officer, at in self._rows(sql, json_array(officers), to_us(since)):
             recent.setdefault(officer, []).append(from_us(at))
         return recent
 
@@ -187,7 +187,7 @@ class SqliteBook:
             id: AlertRow(
                 number, rule, unit, area, from_us(raised), from_us(due), msgspec.json.decode(facts), bool(late), gen
             )
-            for id, number, rule, unit, area, raised, due, facts, late, gen in self._rows(sql, _json(ids))
+            for id, number, rule, unit, area, raised, due, facts, late, gen in self._rows(sql, json_array(ids))
         }
 
     def owed(self) -> Owed:
@@ -215,7 +215,7 @@ class SqliteBook:
             " ORDER BY notice, severity DESC, alert"
         )
         lines: dict[str, list[NoticeLine]] = {}
-        for notice, alert, change, severity in self._rows(sql, _json(ids), *([alerts] if alerts else [])):
+        for notice, alert, change, severity in self._rows(sql, json_array(ids), *([alerts] if alerts else [])):
             lines.setdefault(notice, []).append(NoticeLine(alert, change, Severity(severity)))
         return lines
 
@@ -256,7 +256,3 @@ def _notice(row: tuple[Any, ...], lines: dict[str, list[NoticeLine]]) -> Notice:
         matter=row[12],
         lines=tuple(lines.get(row[0], ())),
     )
-
-
-def _json(values: Collection[str]) -> str:
-    return msgspec.json.encode(sorted(values)).decode()

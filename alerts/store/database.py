@@ -7,13 +7,15 @@ one transaction with its record; a file that changed after it was applied is ref
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import apsw
+import msgspec
 
 # SQLite before this version can corrupt a database when the WAL is reset under load (fixed in 3.51.3).
 OLDEST_SQLITE = (3, 51, 3)
@@ -35,6 +37,11 @@ def to_us(instant: datetime) -> int:
 
 def from_us(value: int) -> datetime:
     return _EPOCH + timedelta(microseconds=value)
+
+
+def json_array(values: Iterable[Any]) -> str:
+    """The values as one parameter for `json_each`, so that a statement is the same for any number of them."""
+    return msgspec.json.encode(list(values)).decode()
 
 
 def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:

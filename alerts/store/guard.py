@@ -13,7 +13,7 @@ from alerts.core.calendar import WIB, start_of_day
 from alerts.core.guard import HOUR, USUAL_DAYS, Ended, Fired, Guarded, HeldAlert, Hold, Vote
 from alerts.core.judgement import Change
 from alerts.core.rules import Severity
-from alerts.store.database import from_us, to_us, transaction
+from alerts.store.database import from_us, json_array, to_us, transaction
 
 _MINUTE_US, _DAY_US = 60_000_000, 86_400_000_000
 _WIB_US = 7 * 3_600_000_000
@@ -70,7 +70,7 @@ class SqliteGuardBook:
 
     def held_alerts(self, alerts: Collection[str]) -> Sequence[HeldAlert]:
         sql = "SELECT alert, rule, change, told FROM held_alerts WHERE alert IN (SELECT value FROM json_each(?))"
-        return [_held(row) for row in self._rows(sql, _json(alerts))]
+        return [_held(row) for row in self._rows(sql, json_array(alerts))]
 
     def planned_alerts(self, rule: str) -> Sequence[HeldAlert]:
         sql = (
@@ -100,7 +100,7 @@ class SqliteGuardBook:
             "SELECT DISTINCT l.alert FROM notice_lines l JOIN notices n ON n.id = l.notice"
             " WHERE l.alert IN (SELECT value FROM json_each(?)) AND n.kind = 'alert' AND n.state <> 'cancelled'"
         )
-        return [alert for (alert,) in self._rows(sql, _json(alerts))]
+        return [alert for (alert,) in self._rows(sql, json_array(alerts))]
 
     def vote(self, vote: Vote, now: datetime) -> None:
         """Write down what a person wants; the next turn of the service looks at it. A person has one vote, the last."""
@@ -182,7 +182,3 @@ def _told(rule: str, now: datetime, change: str, told: str, id: str, subject: st
         shadow=False,
         generation=generation,
     )
-
-
-def _json(values: Collection[str]) -> str:
-    return msgspec.json.encode(sorted(values)).decode()

@@ -23,7 +23,7 @@ from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Severity
 from alerts.store.book import Owed, SqliteBook
-from alerts.store.database import connect, from_us
+from alerts.store.database import connect, from_us, json_array
 from alerts.store.guard import HoldRow, SqliteGuardBook
 from alerts.store.lateness import Lateness, measured
 from alerts.store.register import SqliteRegister
@@ -174,7 +174,7 @@ class Pages:
         )
         w = wanted
         with self._read() as db:
-            rows = db.execute(sql, (_json(w.states), w.shadow, w.unit, w.rule, w.severity, limit, offset))
+            rows = db.execute(sql, (json_array(w.states), w.shadow, w.unit, w.rule, w.severity, limit, offset))
             return [_alert(row) for row in rows]
 
     def alert(self, id: str) -> AlertRow | None:
@@ -355,7 +355,9 @@ def _lines(db: apsw.Connection, notices: Collection[str]) -> tuple[dict[str, lis
     )
     lines: dict[str, list[AlertLine]] = {}
     counts: dict[str, int] = {}
-    for notice, alert, number, raised_at, change, severity, count in db.execute(sql, (_json(notices), LINES_SHOWN)):
+    for notice, alert, number, raised_at, change, severity, count in db.execute(
+        sql, (json_array(notices), LINES_SHOWN)
+    ):
         lines.setdefault(notice, []).append(AlertLine(alert, number, from_us(raised_at), change, Severity(severity)))
         counts[notice] = count
     return lines, counts
@@ -381,7 +383,3 @@ def _register(db: apsw.Connection) -> SqliteRegister:
 
 def _no_event(raw: bytes, received: datetime, source: str) -> Event:
     raise NotImplementedError("pages read the register and never an event")
-
-
-def _json(values: Collection[Any]) -> str:
-    return msgspec.json.encode(sorted(values)).decode()

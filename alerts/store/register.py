@@ -14,7 +14,7 @@ from alerts.core.events.envelope import Event
 from alerts.core.feeds import FeedState
 from alerts.core.ports import AlertRef, Ref
 from alerts.core.register.subject import AnySubject, decode
-from alerts.store.database import from_us, to_us
+from alerts.store.database import from_us, json_array, to_us
 
 RECENT_MAX = 20_000  # subjects
 
@@ -33,26 +33,26 @@ class SqliteRegister:
 
     def known(self, refs: Collection[Ref]) -> Mapping[Ref, int]:
         sql = "SELECT source, id, number FROM events WHERE (source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
-        return {(source, id): number for source, id, number in self._rows(sql, _json(list(refs)))}
+        return {(source, id): number for source, id, number in self._rows(sql, json_array(list(refs)))}
 
     def superseded(self, refs: Collection[Ref]) -> Collection[Ref]:
         sql = (
             "SELECT source, supersedes FROM events WHERE supersedes IS NOT NULL"
             " AND (source, supersedes) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
         )
-        return {(source, id) for source, id in self._rows(sql, _json(list(refs)))}
+        return {(source, id) for source, id in self._rows(sql, json_array(list(refs)))}
 
     def events(self, numbers: Collection[int]) -> Mapping[int, Event]:
         sql = (
             "SELECT number, raw, received, source FROM events e WHERE number IN (SELECT value FROM json_each(?))"
             " AND NOT EXISTS (SELECT 1 FROM events c WHERE c.source = e.source AND c.supersedes = e.id)"
         )
-        rows = self._rows(sql, _json(list(numbers)))
+        rows = self._rows(sql, json_array(list(numbers)))
         return {number: self._decode_kept(raw, from_us(received), source) for number, raw, received, source in rows}
 
     def find(self, identifiers: Collection[str]) -> Mapping[str, int]:
         sql = "SELECT identifier, subject FROM identifiers WHERE identifier IN (SELECT value FROM json_each(?))"
-        return dict(self._rows(sql, _json(list(identifiers))))
+        return dict(self._rows(sql, json_array(list(identifiers))))
 
     def subjects(self, ids: Collection[int]) -> Mapping[int, AnySubject]:
         version = self._connection.pragma("data_version")
@@ -62,7 +62,7 @@ class SqliteRegister:
         found = {id: subject for id in ids if (subject := self._recent.get(id))}
         if len(found) < len(ids):
             sql = "SELECT id, kind, entry FROM subjects WHERE id IN (SELECT value FROM json_each(?))"
-            missing = _json([id for id in ids if id not in found])
+            missing = json_array([id for id in ids if id not in found])
             found |= {id: decode(kind, entry) for id, kind, entry in self._rows(sql, missing)}
         return found
 
@@ -82,7 +82,7 @@ class SqliteRegister:
 
     def linkers(self, keys: Collection[str]) -> Collection[int]:
         sql = "SELECT DISTINCT subject FROM links WHERE target IN (SELECT value FROM json_each(?)) ORDER BY subject"
-        return [id for (id,) in self._rows(sql, _json(list(keys)))]
+        return [id for (id,) in self._rows(sql, json_array(list(keys)))]
 
     def feeds(self) -> Mapping[str, FeedState]:
         found = {}
@@ -108,7 +108,7 @@ class SqliteRegister:
 
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
         sql = "SELECT id, subject, rule, item FROM alerts WHERE id IN (SELECT value FROM json_each(?))"
-        return {id: AlertRef(subject, rule, item) for id, subject, rule, item in self._rows(sql, _json(list(ids)))}
+        return {id: AlertRef(subject, rule, item) for id, subject, rule, item in self._rows(sql, json_array(list(ids)))}
 
     def last_turn(self) -> datetime | None:
         values = list(self._rows("SELECT value FROM meta WHERE name = 'judged_at'"))
@@ -129,7 +129,3 @@ class SqliteRegister:
 
     def _rows(self, sql: str, *values: Any) -> apsw.Cursor:
         return self._connection.execute(sql, values)
-
-
-def _json(values: list[Any]) -> str:
-    return msgspec.json.encode(values).decode()

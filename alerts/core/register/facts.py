@@ -22,6 +22,10 @@ import msgspec
 REPORTS_KEPT = timedelta(days=90)
 
 
+# Who reported, and who an employer's staff are: kept to tell them apart and count them, and nobody's to read.
+UNTOLD = ("reporter", "who")
+
+
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Anything an event said: when it happened, and the identity of the event."""
 
