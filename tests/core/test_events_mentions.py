@@ -166,3 +166,8 @@ def test_a_fact_happened_at_its_own_time(kind: str, time: str, changes: dict[str
     when = happened(read(kind, time, **changes))
     assert when == datetime.fromisoformat(instant)
     assert when.tzinfo is UTC
+
+
+def test_what_an_office_knows_by_the_regency_only_is_a_fact_about_no_district() -> None:
+    said = read("location.reported.v1", reporter_role="camat", activity="work", area="15.06")
+    assert [kind for kind, *_ in named(said)] == ["person", "employer"]

@@ -41,6 +41,11 @@ def district_of(code: str) -> str:
     return code[:_DISTRICT_LENGTH]
 
 
+def within_district(code: str) -> bool:
+    """Whether the code says in which district it is."""
+    return len(code) >= _DISTRICT_LENGTH
+
+
 def overlap(one: str, other: str) -> bool:
     """Same area, or one within the other: what is known only by its regency is not held against a district."""
     return one == other or one.startswith(other + ".") or other.startswith(one + ".")

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from alerts.core.events.areas import district_of, province_of
+from alerts.core.events.areas import district_of, province_of, within_district
 from alerts.core.events.catalogue import (
     EVENT_TYPES,
     CommunityReported,
@@ -89,9 +89,15 @@ def mentions(event: Event) -> tuple[Mention, ...]:
 def _located(data: LocationReported) -> Iterable[tuple[str, str]]:
     """What an office reports is a fact about the district, too; a visit that a host's officer reports, about the province."""
     if data.reporter_role in OFFICIAL_ROLES:
-        yield district_of(data.area), "subject"
+        yield from _official(data)
     if is_visit(data):
         yield province_of(data.area), PROVINCE
+
+
+def _official(data: LocationReported | WorkplaceInspected) -> Iterable[tuple[str, str]]:
+    """A fact that names a regency only confirms nothing that residents of one of its districts report."""
+    if within_district(data.area):
+        yield district_of(data.area), "subject"
 
 
 def is_visit(data: LocationReported) -> bool:
@@ -102,7 +108,7 @@ def is_visit(data: LocationReported) -> bool:
 _AREAS: dict[type[Any], Callable[[Any], Iterable[tuple[str, str]]]] = {
     CommunityReported: lambda data: ((district_of(data.area), "subject"),),
     LocationReported: _located,
-    WorkplaceInspected: lambda data: ((district_of(data.area), "subject"),),
+    WorkplaceInspected: _official,
     VisitPlanned: lambda data: ((code, PROVINCE) for code in dict.fromkeys(map(province_of, data.areas))),
 }
 
