@@ -7,25 +7,26 @@ pyproject.toml; the proofs in tests/kafka are what says that it holds.
 What makes it safe:
 - A batch is acknowledged when the database has it, as one number per partition: the offset after its last record.
 - One batch is under way at a time. A rebalance and an end wait for it; while the database is away they do not.
-- A list that does not follow what was read before is not believed: it may have been fetched for the partition of an earlier
-  generation of the group. The broker is asked for what is missing, and only when it does not have that is the gap real.
+- A list that does not follow what was applied before is not believed: it may have been fetched for an earlier generation of the
+  group, or one before it was put aside. The broker is asked for what is missing, and only when it has none is the gap real.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiokafka.errors import ConsumerStoppedError, KafkaError
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
 from faust.app import App
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from mode import ServiceT
 from yarl import URL
 
-from alerts.runtime.applying import Feeder, Read, Record
+from alerts.runtime.applying import Feeder, Partition, Read, Record
 
 log = logging.getLogger("lapor-dini")
 
@@ -38,7 +39,7 @@ class ListConsumer(driver.Consumer):
     transport: ListTransport
 
     def on_init(self) -> None:
-        self._under_way: asyncio.Future[None] | None = None
+        self._under_way: asyncio.Future[bool] | None = None
         self._missing: dict[TP, tuple[int, int]] = {}  # from, to: offsets that were asked for again
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
@@ -50,44 +51,44 @@ class ListConsumer(driver.Consumer):
                 raise
 
     async def _hand_over_next(self) -> None:
-        if not self.flow_active:
-            await self.wait(self.can_resume_flow.wait())
-        generation = self.app.consumer_generation_id
         fetched, _ = await self._wait_next_records(POLL_S)
-        if generation != self.app.consumer_generation_id and self.flow_active:
-            await self._begin_again()
-            return
         lists = {tp: records for tp, records in (fetched or {}).items() if await self._follows(tp, records)}
-        if lists and self.flow_active and not self.should_stop:
+        if not lists or self.should_stop:
+            return
+        if self.flow_active:
             self._under_way = asyncio.ensure_future(self._apply(lists))
-            await asyncio.shield(self._under_way)
+            if await asyncio.shield(self._under_way):
+                return
+        await self.wait(self.can_resume_flow.wait())
+        for tp in lists:
+            await self._read_again(tp)
 
-    async def _apply(self, lists: Mapping[TP, Sequence[Any]]) -> None:
+    async def _apply(self, lists: Mapping[TP, Sequence[Any]]) -> bool:
         records = [Record(r.topic, r.partition, r.offset, r.value or b"") for rs in lists.values() for r in rs]
-        if await self.transport.feeder.hand_over(records, self.suspend_flow):
-            for tp, fetched in lists.items():
-                self._read_offset[tp] = fetched[-1].offset + 1
-                self._acked[tp] = [fetched[-1].offset + 1]
+        if not await self.transport.feeder.hand_over(records, self.suspend_flow):
+            return False
+        for tp, fetched in lists.items():
+            self._read_offset[tp] = fetched[-1].offset + 1
+            self._acked[tp] = [fetched[-1].offset + 1]
+        return True
 
     async def _follows(self, tp: TP, records: Sequence[Any]) -> bool:
         """Whether these come next in the partition. Earlier ones may come again; the database knows them."""
-        expected, first = self._read_offset[tp], records[0].offset
-        if expected is None or first <= expected:
+        expected, first = self._read_offset[tp] or 0, records[0].offset
+        if first <= expected:
             return True
         if self._missing.pop(tp, None) == (expected, first):
             log.warning("%s/%d has no offsets %d to %d: deleted before they were read, or marks of transactions",
                         tp.topic, tp.partition, expected, first - 1)  # fmt: skip
             return True
         self._missing[tp] = (expected, first)
-        await self.seek(tp, expected)
+        await self._read_again(tp)
         return False
 
-    async def _begin_again(self) -> None:
-        """Read on from what is committed. Of a partition without that, Kafka's client would keep its place."""
-        await self.perform_seek()
-        for tp in self.assignment():
-            if not self._read_offset[tp]:
-                await self.seek(tp, 0)
+    async def _read_again(self, tp: TP) -> None:
+        """From where the partition was applied, unless it is another worker's now."""
+        with contextlib.suppress(IllegalStateError):
+            await self.seek_wait({tp: self._read_offset[tp] or 0})
 
     def _new_offset(self, tp: TP) -> int | None:
         acked = self._acked.pop(tp, None)
@@ -101,14 +102,18 @@ class ListConsumer(driver.Consumer):
 
     async def verify_all_partitions_active(self) -> None:
         """Faust's look at every partition, every few seconds unless the group rebalances: here by what the broker says."""
+        read: dict[Partition, Read] = {}
         try:
             assigned = self.assignment()
-            ends = await self.highwaters(*assigned) if assigned else {}
+            for tp, end in (await self.highwaters(*assigned) if assigned else {}).items():
+                position = await self.position(tp) or 0  # behind marks of transactions, and what was deleted
+                applying = self._under_way is not None and not self._under_way.done()
+                at = min(position, self._read_offset[tp] or position) if applying else position
+                read[tp.topic, tp.partition] = Read(at, max(0, end - at))
         except KafkaError as error:
             log.warning("the broker did not say how much there is: %r", error)
-            return
-        read = {(tp.topic, tp.partition): (self._read_offset[tp] or 0, end) for tp, end in ends.items()}
-        self.transport.feeder.progress.looked({p: Read(at, max(0, end - at)) for p, (at, end) in read.items()})
+        else:
+            self.transport.feeder.progress.looked(read)
 
 
 class ListTransport(driver.Transport):

@@ -158,6 +158,7 @@ class Broker:
             "share.coordinator.state.topic.replication.factor": "1",
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
+            "group.min.session.timeout.ms": "1000",  # a worker that was frozen may be missed soon
             "broker.session.timeout.ms": "3000",  # so long one that was killed waits until it may come back
             "broker.heartbeat.interval.ms": "500",
         }

@@ -1,0 +1,71 @@
+"""A worker on a ledger, in a process of its own: `python -m tests.kafka.running_worker FOLDER NAME SETTINGS [PLANTED]`.
+
+What its `Progress` says is written to NAME.json again and again. PLANTED is a bug that the proofs must find.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from alerts.runtime.applying import Feeder, Progress, Record
+from alerts.runtime.worker import WorkerSettings, run
+from tests.kafka.ledger import Ledger
+
+SHOW_S = 0.05
+LATER_S = 2.0
+
+
+class Shown(msgspec.Struct):
+    """What metrics would read."""
+
+    records: int
+    batches: int
+    ready: bool
+    lag: int
+    partitions: list[str]
+    quiet_s: float
+
+
+def show(progress: Progress, file: Path) -> None:
+    part = file.with_suffix(".part")
+    while True:
+        lag = sum(read.lag for read in progress.partitions.values())
+        partitions = [f"{topic}/{number}" for topic, number in sorted(progress.partitions)]
+        shown = Shown(progress.records, progress.batches, progress.ready, lag, partitions, progress.quiet_s)
+        part.write_bytes(msgspec.json.encode(shown))
+        part.rename(file)
+        threading.Event().wait(SHOW_S)
+
+
+class Forgetful(Ledger):
+    """Planted: it does not know what it has applied."""
+
+    def _following(self, connection: sqlite3.Connection) -> dict[int, int]:
+        return {}
+
+
+async def acknowledge_first(feeder: Feeder, records: Sequence[Record], halt: object) -> bool:
+    """Planted: it acknowledges what it only means to apply."""
+    threading.Timer(LATER_S, feeder._apply, [records]).start()
+    return True
+
+
+def main(folder: Path, name: str, settings: str, planted: str) -> None:
+    logging.basicConfig(level="INFO", format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    ledger = Forgetful(folder) if planted == "forgetful" else Ledger(folder)
+    if planted == "hasty":
+        Feeder.hand_over = acknowledge_first  # type: ignore[method-assign]
+    progress = Progress()
+    threading.Thread(target=show, args=(progress, folder / f"{name}.json"), daemon=True).start()
+    run(WorkerSettings(**msgspec.json.decode(settings)), lambda records: ledger.apply(records, name), progress)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], "".join(sys.argv[4:]))
