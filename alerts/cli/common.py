@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import apsw
 import typer
 
 from alerts.cli.terminal import UNUSABLE, fail
@@ -18,6 +17,7 @@ from alerts.runtime.lock import NotHeld, held
 from alerts.runtime.settings import Settings, SettingsError, read_settings
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.database import SchemaError
+from alerts.store.errors import STORE_ERRORS
 from alerts.store.sqlite import SqliteStore
 
 RulesOption = Annotated[
@@ -55,7 +55,7 @@ def store_of(database: Path, decided: Decided) -> SqliteStore:
     try:
         database.parent.mkdir(parents=True, exist_ok=True)
         return SqliteStore(database, kept_event(lambda: decided))
-    except (SchemaError, apsw.Error, OSError) as error:
+    except (SchemaError, *STORE_ERRORS, OSError) as error:
         fail(UNUSABLE, f"{database}: {error}")
 
 

@@ -13,7 +13,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import apsw
 import msgspec
 import typer
 
@@ -32,6 +31,7 @@ from alerts.runtime.settle import Decided
 from alerts.runtime.why import Explained, ItemWhy, Known, NoAnswer, explain, rule_named, subject_key
 from alerts.store import audit
 from alerts.store.database import SchemaError
+from alerts.store.errors import STORE_ERRORS
 from alerts.store.pages import AlertRow, Pages
 from alerts.web import words
 from alerts.web.clauses import clause_in_words, fact_label, label_of
@@ -74,7 +74,7 @@ def why(
             found = explain(database, identifier, asked, decided, now, earlier, report)
     except NoAnswer as error:
         fail(UNUSABLE, str(error))
-    except (SchemaError, apsw.Error, OSError) as error:
+    except (SchemaError, *STORE_ERRORS, OSError) as error:
         fail(UNUSABLE, f"{database}: {error}; {_HAS_TO_BE_WRITABLE}")
     if as_json:
         json_line(**_plain(found))
@@ -151,7 +151,7 @@ def as_test(
         made = make_test(read_alert(database, row, decided), decided.settled.rules, decided.setup, now)
     except NoAnswer as error:
         fail(UNUSABLE, str(error))
-    except (SchemaError, apsw.Error, OSError) as error:
+    except (SchemaError, *STORE_ERRORS, OSError) as error:
         fail(UNUSABLE, f"{database}: {error}; {_HAS_TO_BE_WRITABLE}")
     print(made.text, end="")
     if made.differs:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Annotated
 
-import apsw
 import msgspec
 import typer
 
@@ -14,7 +13,8 @@ from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, json_line, out
 from alerts.core.calendar import WIB
 from alerts.core.guard import PERSONS, Hold, Vote, same_person
 from alerts.runtime import clock
-from alerts.store.database import SchemaError, connect, migrate
+from alerts.store.database import Connection, SchemaError, connect, migrate
+from alerts.store.errors import STORE_ERRORS
 from alerts.store.guard import HoldRow, SqliteGuardBook
 
 Rule = Annotated[str, typer.Argument(help="Id of the held rule.")]
@@ -79,13 +79,13 @@ def _vote(vote: Vote) -> None:
         )
 
 
-def _opened(*, readonly: bool = False) -> apsw.Connection:
+def _opened(*, readonly: bool = False) -> Connection:
     """The database, beside a service that may be writing it. A vote is one row, of which nothing is kept in memory."""
     database = database_of(settings_in_force())
     try:
         connection = connect(database, readonly=readonly)
         if not readonly:
             migrate(connection)
-    except (SchemaError, apsw.Error) as error:
+    except (SchemaError, *STORE_ERRORS) as error:
         fail(UNUSABLE, f"{database}: {error}")
     return connection

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Annotated
 
-import apsw
 import msgspec
 import typer
 import uvicorn
@@ -26,6 +25,7 @@ from alerts.runtime.service import RegisterError, Service
 from alerts.runtime.settings import Settings
 from alerts.runtime.settle import Decided
 from alerts.store.database import SchemaError
+from alerts.store.errors import STORE_ERRORS
 from alerts.store.pages import Pages
 from alerts.web.app import RulesState, create_app
 
@@ -53,7 +53,7 @@ def _listening(settings: Settings) -> Iterator[socket.socket]:
 def _serve(settings: Settings, decided: Decided, listener: socket.socket) -> None:
     try:
         service = Service(settings, decided)
-    except (SchemaError, apsw.Error, OSError) as error:
+    except (SchemaError, *STORE_ERRORS, OSError) as error:
         fail(NO_SERVICE, f"the service cannot start: {error}")
     web = create_app(
         intake=service,
@@ -193,7 +193,7 @@ def load(
         with progress("loading") as report:
             load_events(store, decided, events, now - timedelta(days=tell_last), now, report)
         store.judge_again((), now, decided.fingerprint)
-        store.connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        store.connection.execute("PRAGMA wal_checkpoint(truncate)")
         store.close()
         part.rename(settings.database)
     err.print(f"loaded {len(events)} events")

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-import apsw
 import msgspec
 
 from alerts.channels import Channel, Inquirer, Never, Outcome, Sent, TryLater, Unknown
@@ -27,6 +26,7 @@ from alerts.core.policy import Policy
 from alerts.core.rules import Severity, Text
 from alerts.runtime.settle import Decided
 from alerts.store.book import AlertRow, Handoff, SqliteBook
+from alerts.store.errors import STORE_ERRORS
 
 AT_ONCE = 8  # hand-offs of one channel under way together
 ASKED_FOR = timedelta(hours=72)  # a carrier that can be asked is asked this long what became of what it took
@@ -59,7 +59,19 @@ class Dispatcher:
 
     async def recover(self, now: datetime) -> None:
         """After a start: settle what was being handed over when the process ended."""
-        for id, channel in self._book.in_doubt():
+        async with self._lock:
+            in_doubt = self._book.in_doubt()
+        await self._settle_in_doubt(in_doubt, now)
+
+    async def keep(self, now: datetime) -> None:
+        """Renew the lease of what is being handed over, and settle what other processes left behind."""
+        async with self._lock:
+            self._book.renew()
+            left = self._book.take_over()
+        await self._settle_in_doubt(left, now)
+
+    async def _settle_in_doubt(self, in_doubt: Sequence[tuple[str, str]], now: datetime) -> None:
+        for id, channel in in_doubt:
             outcome = await self._status(id, channel)
             async with self._lock:
                 if isinstance(outcome, Sent):
@@ -70,12 +82,13 @@ class Dispatcher:
     async def round(self, decided: Decided, now: datetime, channel: str | None = None) -> int:
         """Hand over the notices (of one channel) that are due, at most `AT_ONCE`; how many there were.
 
-        Raises apsw.Error when the store cannot record it; what is known then is written down by the next round.
+        Raises what STORE_ERRORS names when the store cannot record it; what is known then is written down by the next round.
         """
         async with self._lock:
             self._write_outcomes(decided.policy, now)
-            due = self._book.due(now, AT_ONCE, channel)
-            ready = self._begin_all(due, decided, now)
+            with self._book.claiming():
+                due = self._book.due(now, AT_ONCE, channel)
+                ready = self._begin_all(due, decided, now)
         await asyncio.gather(*(self._hand_over(handoff, payload, decided.policy, now) for handoff, payload in ready))
         async with self._lock:
             self._write_outcomes(decided.policy, now)  # those that could not be written at once
@@ -115,7 +128,7 @@ class Dispatcher:
                 payload = self._begin(handoff, decided, now)
                 if payload is not None:
                     ready.append((handoff, payload))
-        except apsw.Error as error:
+        except STORE_ERRORS as error:
             if not ready:
                 raise
             log.error("the store cannot record hand-offs: %s", error)
@@ -166,7 +179,7 @@ class Dispatcher:
                 outcome = Unknown(f"{type(error).__name__}: {error}")
         self._outcomes[notice.id] = (handoff, outcome)
         async with self._lock:
-            with contextlib.suppress(apsw.Error):  # the round tries once more, then says so
+            with contextlib.suppress(*STORE_ERRORS):  # the round tries once more, then says so
                 self._write_outcomes(policy, now)
 
     def _write_outcomes(self, policy: Policy, now: datetime) -> None:

@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import apsw
 import msgspec
 
 from alerts.channels.render import Templates
@@ -14,6 +13,7 @@ from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.book import SqliteBook
 from alerts.store.database import SchemaError, connect, to_us
+from alerts.store.errors import STORE_ERRORS
 from alerts.store.guard import SqliteGuardBook
 from alerts.store.pages import Pages
 
@@ -88,7 +88,7 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         connection = connect(settings.database, readonly=True)
         ((sound,),) = connection.execute("PRAGMA quick_check(1)")
         counts = dict(connection.execute("SELECT name, value FROM counters"))
-    except (apsw.Error, SchemaError) as error:
+    except (*STORE_ERRORS, SchemaError) as error:
         yield Finding("wrong", f"the database cannot be read: {error}", "restore the last backup")
         return
     yield Finding(
@@ -132,7 +132,7 @@ def _late_sources(settings: Settings, decided: Decided, now: datetime) -> Iterat
     """Offices that come later than they declare: deadlines that need them are judged before they have told everything."""
     try:
         lateness = Pages(settings.database).lateness(now)
-    except (apsw.Error, SchemaError):  # which has been said
+    except (*STORE_ERRORS, SchemaError):  # which has been said
         return
     for source, late in sorted(lateness.items()):
         office = decided.settled.feeds.offices.get(source)

@@ -7,10 +7,11 @@ in the same transaction.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
-import apsw
 import msgspec
 
 from alerts.core.admins import held, notices_to_admins
@@ -24,11 +25,21 @@ from alerts.core.ports import Answer, Effects, Unavailable, receipt
 from alerts.core.turn import turn
 from alerts.runtime.settle import Decided
 from alerts.store.database import transaction
+from alerts.store.errors import STORE_ERRORS, Transient
 from alerts.store.sqlite import Quarantined, SqliteStore, what_supersedes
 
 log = logging.getLogger("lapor-dini")
 
+AGAIN_AFTER_S = (
+    0.05,
+    0.2,
+    0.5,
+    1.0,
+    2.0,
+)  # work that the database took back; a restart of it takes longer, and is told
+
 Read = Event | Rejection
+T = TypeVar("T")
 
 _NO_LIMIT = datetime(
     9999, 1, 1, tzinfo=UTC
@@ -99,20 +110,42 @@ def take(
     """
     refused = [(raw, read) for raw, read in group if isinstance(read, Rejection)]
     meant = {(rejection.source, rejection.id): what_supersedes(raw) for raw, rejection in refused}
-    batch = [(_corrects(store, read, meant), raw) for raw, read in group if not isinstance(read, Rejection)]
-    try:
+
+    def judged() -> tuple[Effects, tuple[Notice, ...]]:
+        batch = [(_corrects(store, read, meant), raw) for raw, read in group if not isinstance(read, Rejection)]
         effects = turn(store.register, batch, decided.settled, now)
         untold = Guarded(fired=count_fired(effects.changes)), ()
         guarded, notices = _to_tell(store, decided, effects.changes, now) if tell else untold
         quarantined = [] if retried else _quarantined(effects, refused, now)
         store.commit(effects, notices, quarantined, retried=retried, guarded=guarded, now=now)
-    except (apsw.Error, OSError) as error:
-        raise Unavailable(str(error)) from error
+        return effects, notices
+
+    effects, notices = in_turn(store, judged)
     for failed in effects.unjudged:
         log.error("judging subject %d failed; it is tried again", failed.subject_id, exc_info=failed.error)
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}
     answers = [_answer(read, effects, fresh) for _, read in group]
     return Taken(tuple(answers), effects.changes, tuple(notices), effects.more_due)
+
+
+def in_turn(store: SqliteStore, work: Callable[[], T]) -> T:
+    """What `work` gives, done inside one turn of the store; it is done again where the database took it back for reasons of its
+    own. Raises Unavailable; and Transient where this is part of something larger, which is then done again as a whole."""
+    for wait_s in (*AGAIN_AFTER_S, None):
+        part = True
+        try:
+            part = store.connection.in_transaction
+            with store.turn():
+                return work()
+        except Transient as error:
+            if part:
+                raise
+            if wait_s is None:
+                raise Unavailable(str(error)) from error
+            time.sleep(wait_s)
+        except (*STORE_ERRORS, OSError) as error:
+            raise Unavailable(str(error)) from error
+    raise AssertionError("unreachable: the last wait is None")
 
 
 def _to_tell(
@@ -148,7 +181,7 @@ def take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[byte
     """As `take`; an event that makes judging fail is found by halving the group, and quarantined. That is a defect of ours."""
     try:
         return take(store, decided, group, now)
-    except Unavailable:
+    except (Unavailable, Transient):
         raise
     except Exception as error:
         log.exception("judging failed")
@@ -161,10 +194,12 @@ def take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[byte
             rejection = Rejection((reason,), getattr(read, "source", None), getattr(read, "id", None))
             return take(store, decided, [(raw, rejection)], now)
         half = len(group) // 2
-        with transaction(
-            store.connection
-        ):  # both halves or none: a store that fills up in between has accepted nothing
-            one, two = (take_safely(store, decided, part, now) for part in (group[:half], group[half:]))
+
+        def both() -> list[Taken]:  # or none: a store that fills up in between has accepted nothing
+            with transaction(store.connection):
+                return [take_safely(store, decided, part, now) for part in (group[:half], group[half:])]
+
+        one, two = in_turn(store, both)
         return Taken(
             one.answers + two.answers,
             one.changes + two.changes,

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 
-import apsw
 import msgspec
 
 from alerts.core.events.catalogue import FeedHeartbeat
@@ -19,14 +17,14 @@ from alerts.files.astest import RealAlert
 from alerts.runtime.intake import kept_event
 from alerts.runtime.settle import Decided
 from alerts.runtime.why import NoAnswer, facts_of, linked_to
-from alerts.store.database import connect, from_us, json_array, to_us
+from alerts.store.database import Connection, Where, connect, from_us, json_array, to_us
 from alerts.store.pages import AlertRow
 from alerts.store.register import SqliteRegister
 
 _EVENT = "SELECT number, source, id, supersedes, received, raw FROM events"
 
 
-def read_alert(database: Path, alert: AlertRow, decided: Decided) -> RealAlert:
+def read_alert(database: Where, alert: AlertRow, decided: Decided) -> RealAlert:
     """The alert with its events in the order of their receipt. Raises NoAnswer where no kept event speaks of its subject."""
     identifier = identifier_of_key(alert.subject) if alert.subject.startswith("person:") else alert.subject
     with closing(connect(database, readonly=True)) as connection:
@@ -55,12 +53,12 @@ def _wanted(register: SqliteRegister, subject: AnySubject) -> set[tuple[str, str
 
 
 def _events(
-    connection: apsw.Connection, refs: Collection[tuple[str, str]], numbers: Collection[int], decided: Decided
+    connection: Connection, refs: Collection[tuple[str, str]], numbers: Collection[int], decided: Decided
 ) -> tuple[Event, ...]:
     """These events and all that they correct, so that the test can say what was believed before."""
     read = kept_event(lambda: decided)
     found: dict[int, Event] = {}
-    where = "number IN (SELECT value FROM json_each(?))"
+    where = "number IN (SELECT CAST(value AS INTEGER) FROM json_each(?))"
     rows = list(connection.execute(f"{_EVENT} WHERE {where}", (json_array(sorted(numbers)),)))
     open = set(refs)
     while rows or open:
@@ -76,7 +74,7 @@ def _events(
     return tuple(found[number] for number in sorted(found))
 
 
-def _beats(connection: apsw.Connection, source: str, raised_at: datetime) -> tuple[Event, ...]:
+def _beats(connection: Connection, source: str, raised_at: datetime) -> tuple[Event, ...]:
     """The last sign of a source before an alert about its silence, and the first one after, as plain heartbeats."""
     sql = (
         "SELECT max(received) FILTER (WHERE received <= ?1), min(received) FILTER (WHERE received > ?1)"

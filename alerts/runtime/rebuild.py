@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import apsw
 import msgspec
 
 from alerts.core.memory import MemoryRegister
@@ -19,7 +18,7 @@ from alerts.core.turn import turn
 from alerts.runtime.intake import kept_event
 from alerts.runtime.recorded import Progress
 from alerts.runtime.settle import Decided
-from alerts.store.database import from_us, to_us, transaction
+from alerts.store.database import Connection, from_us, to_us, transaction
 from alerts.store.sqlite import SqliteStore
 
 BATCH = 1000
@@ -38,7 +37,7 @@ def refold(store: SqliteStore, decided: Decided, progress: Progress) -> tuple[Me
 
 
 def fold(
-    connection: apsw.Connection,
+    connection: Connection,
     decided: Decided,
     judged_at: datetime | None,
     progress: Progress,

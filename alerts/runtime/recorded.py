@@ -15,7 +15,7 @@ from alerts.core.events.envelope import Event
 from alerts.core.events.reasons import Rejection
 from alerts.runtime.intake import Read, kept_event, read_event, take
 from alerts.runtime.settle import Decided
-from alerts.store.database import connect, from_us, transaction
+from alerts.store.database import Where, connect, from_us, transaction
 from alerts.store.sqlite import SqliteStore
 
 # An event without `receivedtime` is judged at its own time; this stands for "not received yet" while it is decoded.
@@ -49,7 +49,7 @@ def read_recorded(
     return events
 
 
-def read_kept(database: Path, decided: Decided) -> list[Event]:
+def read_kept(database: Where, decided: Decided) -> list[Event]:
     """The events that a service has kept, in the order in which they are judged."""
     read = kept_event(lambda: decided)
     sql = "SELECT raw, received, source, supersedes FROM events ORDER BY received, number"

@@ -18,7 +18,6 @@ import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-import apsw
 import msgspec
 
 from alerts.channels.render import Templates
@@ -29,7 +28,9 @@ from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
 from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, files_fingerprint, kinds_to_judge_again, read_still
+from alerts.store.book import LEASE_S
 from alerts.store.database import from_us
+from alerts.store.errors import STORE_ERRORS
 from alerts.store.sqlite import SqliteStore
 
 GROUP_MAX = 5000  # events that wait are committed together, up to this many beyond one batch
@@ -155,12 +156,13 @@ class Service:
             try:
                 await self._dispatcher.recover(clock.now())
                 break
-            except apsw.Error as error:
+            except STORE_ERRORS as error:
                 log.error("the store cannot record what became of hand-offs: %s", error)
                 await asyncio.sleep(STORE_RETRY_S)
         async with asyncio.TaskGroup() as tasks:
             self._dispatching = [tasks.create_task(self._dispatch(channel)) for channel in self._channels]
             tasks.create_task(self._ask())
+            tasks.create_task(self._keep())
 
     async def _dispatch(self, channel: str) -> None:
         while not self._leaving:
@@ -172,7 +174,7 @@ class Service:
                 due = await self._dispatcher.next_due(channel)
                 wait = (due - clock.now()) if due else timedelta(seconds=LONGEST_WAIT_S)
                 wait_s = min(max(wait.total_seconds(), 0.05), LONGEST_WAIT_S)
-            except apsw.Error as error:
+            except STORE_ERRORS as error:
                 log.error("the store cannot record hand-offs: %s", error)
                 wait_s = STORE_RETRY_S
             await _wait(mail, wait_s)
@@ -189,9 +191,17 @@ class Service:
             await asyncio.sleep(ASK_EVERY_S)
             try:
                 await self._dispatcher.ask(self.decided.policy, clock.now())
-            except apsw.Error as error:
+            except STORE_ERRORS as error:
                 log.error("the store cannot record what became of notices: %s", error)
             self._wake_dispatch()
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_S / 5)
+            try:
+                await self._dispatcher.keep(clock.now())
+            except STORE_ERRORS as error:
+                log.error("the store cannot renew the lease of hand-offs: %s", error)
 
     def _wake_dispatch(self) -> None:
         """Every channel looks again, also one that is inside a round."""
@@ -211,7 +221,7 @@ class Service:
             try:
                 if await self._settle_again(clock.now()):
                     seen = last
-            except apsw.Error as error:
+            except STORE_ERRORS as error:
                 log.error("the edited rules are not in force yet, the store cannot take them over: %s", error)
 
     async def _settle_again(self, now: datetime) -> bool:

@@ -11,10 +11,8 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import apsw
 import msgspec
 
 from alerts.core.engine import judge_rule
@@ -33,7 +31,7 @@ from alerts.runtime.intake import kept_event
 from alerts.runtime.rebuild import fold
 from alerts.runtime.recorded import Progress
 from alerts.runtime.settle import Decided
-from alerts.store.database import connect, from_us, json_array
+from alerts.store.database import Connection, Where, connect, from_us, json_array
 from alerts.store.register import SqliteRegister
 
 _IN_HEADS = (*Fact.__struct_fields__, "received")  # what is told of every event, whatever it says
@@ -90,7 +88,7 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     known: tuple[Known, ...]
 
 
-def subject_key(database: Path, text: str) -> tuple[str, str]:
+def subject_key(database: Where, text: str) -> tuple[str, str]:
     """The identifier that a text means and the key of its subject. Raises NoAnswer."""
     wanted = meant_by(text)
     with closing(connect(database, readonly=True)) as connection:
@@ -109,7 +107,7 @@ def subject_key(database: Path, text: str) -> tuple[str, str]:
     return str(identifier), str(key)
 
 
-def _nearest(connection: apsw.Connection, wanted: Iterable[str]) -> list[str]:
+def _nearest(connection: Connection, wanted: Iterable[str]) -> list[str]:
     """Keys of identifiers that begin like a wanted one and look most like it."""
     best: dict[str, float] = {}
     sql = "SELECT identifier FROM identifiers WHERE identifier >= ? AND identifier < ? ORDER BY identifier LIMIT ?"
@@ -145,7 +143,7 @@ def rule_named(name: str, subject: str, rules: RuleSet) -> Rule:
 
 
 def explain(
-    database: Path,
+    database: Where,
     identifier: str,
     rule: Rule,
     decided: Decided,
@@ -242,7 +240,7 @@ def _plain(facts: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def _known(connection: apsw.Connection, about: Mapping[str, Any]) -> tuple[Known, ...]:
+def _known(connection: Connection, about: Mapping[str, Any]) -> tuple[Known, ...]:
     """The facts of these subjects with their events, oldest first."""
     facts = [(key, fact) for key, kept in about.items() for fact in facts_of(kept)]
     refs = sorted({(fact.source, fact.id) for _, fact in facts})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 
-from alerts.store.database import connect, to_us, transaction
+from alerts.store.database import Where, connect, to_us, transaction
 
 
-def note(path: Path, at: datetime, actor: str, what: str) -> None:
-    """Write down what `actor` is about to read. Raises apsw.Error and SchemaError: what cannot be noted is not to be read."""
-    with closing(connect(path)) as connection, transaction(connection):
+def note(where: Where, at: datetime, actor: str, what: str) -> None:
+    """Write down what `actor` is about to read. Raises what STORE_ERRORS names, and SchemaError:
+    what cannot be noted is not to be read."""
+    with closing(connect(where)) as connection, transaction(connection):
         connection.execute("INSERT INTO audit (at, actor, what) VALUES (?, ?, ?)", (to_us(at), actor, what))

@@ -2,22 +2,26 @@
 
 A notice is worded once, before its first hand-off, and kept with its bytes. `sending` is written before the carrier is spoken to,
 so after a crash it is known which hand-offs are in doubt: those are repeated with the same bytes and marked `maybe_twice`.
+
+Many processes may hand over notices of one database. Each has a name and, for what it is handing over, a lease by the database's
+clock, which it renews; when that has run out, another may take the hand-off over, and what the first says of it no longer counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-import apsw
 import msgspec
 
 from alerts.core.plan import Notice, NoticeLine, Told
 from alerts.core.rules import Severity
-from alerts.store.database import from_us, json_array, to_us, transaction
+from alerts.store.database import Connection, from_us, json_array, to_us, transaction
 
 _NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason, matter"
+LEASE_S = 300  # longer than a database takes to be restarted
 _OF_CHANNEL = " AND channel = ?"
 # A ralat waits for the alert that it corrects, where that is still being offered: the last word must be the right one.
 _IN_ORDER = (
@@ -72,8 +76,8 @@ class Owed(msgspec.Struct, frozen=True):
 class SqliteBook:
     """Implements `core.plan.Book`, and the dispatcher's side of the same rows."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, sender: str = "") -> None:
+        self._connection, self._sender = connection, sender
 
     # For the plan -------------------------------------------------------------------------------------------------------
 
@@ -84,7 +88,7 @@ class SqliteBook:
             " FROM notices WHERE state = 'planned' AND NOT maybe_twice AND kind <> 'admin'"
             " AND (officer IN (SELECT value FROM json_each(?2))"
             " OR id IN (SELECT notice FROM notice_lines WHERE alert IN (SELECT value FROM json_each(?1))))"
-            " ORDER BY created_at, id"
+            " ORDER BY created_at, id /* FOR UPDATE */"  # they are written again at the end of the turn
         )
         asked = json_array(alerts)
         rows = list(self._rows(sql, asked, json_array(officers)))
@@ -116,9 +120,12 @@ class SqliteBook:
     # For the dispatcher -------------------------------------------------------------------------------------------------
 
     def due(self, now: datetime, limit: int, channel: str | None = None) -> Sequence[Handoff]:
-        """Planned notices (of one channel) whose time has come, oldest first."""
+        """Planned notices (of one channel) whose time has come, oldest first. Inside `claiming` they are the caller's alone."""
         of_channel = _OF_CHANNEL if channel else ""
-        where = f"state = 'planned' AND send_after <= ? AND {_IN_ORDER}{of_channel} ORDER BY send_after, id LIMIT ?"
+        where = (
+            f"state = 'planned' AND send_after <= ? AND {_IN_ORDER}{of_channel} ORDER BY send_after, id LIMIT ?"
+            " /* FOR UPDATE SKIP LOCKED */"
+        )
         return self._handoffs(where, to_us(now), *([channel] if channel else []), limit)
 
     def to_ask(self, now: datetime) -> Sequence[Handoff]:
@@ -145,37 +152,59 @@ class SqliteBook:
     def handed_sms(self, officer: str, since: datetime) -> Sequence[datetime]:
         """When this officer's SMS were handed over since then, oldest first; of one in doubt, when that was first done."""
         sql = (
-            "SELECT iif(state = 'planned', handed_at, send_after) AS at FROM notices WHERE officer = ? AND channel = 'sms'"
-            " AND (state IN ('sending', 'sent') OR maybe_twice) AND at > ? ORDER BY at"
+            "SELECT at FROM (SELECT CASE WHEN state = 'planned' THEN handed_at ELSE send_after END AS at FROM notices"
+            " WHERE officer = ? AND channel = 'sms' AND (state IN ('sending', 'sent') OR maybe_twice)) AS handed"
+            " WHERE at > ? ORDER BY at"
         )
         return [from_us(at) for (at,) in self._rows(sql, officer, to_us(since))]
+
+    def claiming(self) -> AbstractContextManager[None]:
+        """From reading what is due to having begun it: a turn that would add to these notices waits for the end."""
+        return transaction(self._connection)
 
     def begin(self, id: str, now: datetime, payload: bytes, subject: str, problem: str) -> None:
         """Write down, before the carrier is spoken to, that this notice is being handed over with these bytes."""
         with transaction(self._connection):
             self._connection.execute(
                 "UPDATE notices SET state = 'sending', attempts = attempts + 1, payload = ?2, subject = ?3, problem = ?4,"
-                " handed_at = coalesce(handed_at, ?5), send_after = max(send_after, ?5) WHERE id = ?1 AND state = 'planned'",
-                (id, payload, subject, problem, to_us(now)),
+                " handed_at = coalesce(handed_at, ?5), send_after = CASE WHEN send_after < ?5 THEN ?5 ELSE send_after END,"
+                " sender = ?6, lease_until = unixepoch() + ?7 WHERE id = ?1 AND state = 'planned'",
+                (id, payload, subject, problem, to_us(now), self._sender, LEASE_S),
             )
 
     def sent(self, id: str, reference: str, ask_until: datetime | None = None) -> None:
         """The carrier took it; until `ask_until` it may still say that it gave up."""
-        sql = "UPDATE notices SET state = 'sent', reference = ?, reason = '', ask_until = ? WHERE id = ?"
-        self._settle(sql, (reference, to_us(ask_until) if ask_until else None, id))
+        values = (reference, to_us(ask_until) if ask_until else None)
+        self._settle(id, "state = 'sent', reference = ?, reason = '', ask_until = ?", values)
 
     def failed(self, id: str, reason: str) -> None:
         """It will never be taken."""
-        self._settle("UPDATE notices SET state = 'failed', reason = ? WHERE id = ?", (reason, id))
+        self._settle(id, "state = 'failed', reason = ?", (reason,))
 
     def again(self, id: str, at: datetime, reason: str, *, in_doubt: bool) -> None:
         """Try again at `at`; `in_doubt` when the carrier may have taken it."""
-        sql = "UPDATE notices SET state = 'planned', send_after = ?, reason = ?, maybe_twice = maybe_twice OR ? WHERE id = ?"
-        self._settle(sql, (to_us(at), reason, in_doubt, id))
+        values = (to_us(at), reason, in_doubt)
+        self._settle(id, "state = 'planned', send_after = ?, reason = ?, maybe_twice = maybe_twice OR ?", values)
 
     def in_doubt(self) -> Sequence[tuple[str, str]]:
-        """Notices that were being handed over when the process ended, with their channel."""
-        return list(self._rows("SELECT id, channel FROM notices WHERE state = 'sending' ORDER BY id"))
+        """Notices that were being handed over when a process of this name ended, with their channel."""
+        sql = "SELECT id, channel FROM notices WHERE state = 'sending' AND sender = ? ORDER BY id"
+        return list(self._rows(sql, self._sender))
+
+    def renew(self) -> None:
+        """What this process is handing over stays its own."""
+        sql = "UPDATE notices SET lease_until = unixepoch() + ? WHERE state = 'sending' AND sender = ?"
+        with transaction(self._connection):
+            self._connection.execute(sql, (LEASE_S, self._sender))
+
+    def take_over(self) -> Sequence[tuple[str, str]]:
+        """Notices, with their channel, that other processes were handing over and whose lease has run out: now this one's."""
+        sql = (
+            "UPDATE notices SET sender = ?, lease_until = unixepoch() + ? WHERE state = 'sending' AND sender <> ?"
+            " AND lease_until < unixepoch() RETURNING id, channel"
+        )
+        with transaction(self._connection):
+            return sorted(self._rows(sql, self._sender, LEASE_S, self._sender))
 
     def alert_rows(self, ids: Collection[str]) -> Mapping[str, AlertRow]:
         """What letters need of these alerts."""
@@ -203,9 +232,11 @@ class SqliteBook:
 
     # Small helpers ------------------------------------------------------------------------------------------------------
 
-    def _settle(self, sql: str, values: tuple[Any, ...]) -> None:
+    def _settle(self, id: str, what: str, values: tuple[Any, ...]) -> None:
+        """Unless another process is handing it over by now."""
+        sql = f"UPDATE notices SET {what} WHERE id = ? AND (state <> 'sending' OR sender = ?)"  # noqa: S608 - our own words
         with transaction(self._connection):
-            self._connection.execute(sql, values)
+            self._connection.execute(sql, (*values, id, self._sender))
 
     def _lines(self, ids: list[str], alerts: str | None = None) -> dict[str, list[NoticeLine]]:
         """The lines of these notices: all, or those about some alerts, looked up by alert since a notice may have thousands."""
@@ -219,11 +250,11 @@ class SqliteBook:
             lines.setdefault(notice, []).append(NoticeLine(alert, change, Severity(severity)))
         return lines
 
-    def _rows(self, sql: str, *values: Any) -> apsw.Cursor:
+    def _rows(self, sql: str, *values: Any) -> Iterator[Any]:
         return self._connection.execute(sql, values)
 
 
-def write_notices(connection: apsw.Connection, notices: Iterable[Notice]) -> None:
+def write_notices(connection: Connection, notices: Iterable[Notice]) -> None:
     """New notices, and what a plan changed of planned ones; part of the transaction of a batch."""
     for n in notices:
         connection.execute(
@@ -236,7 +267,11 @@ def write_notices(connection: apsw.Connection, notices: Iterable[Notice]) -> Non
         gone = [(n.id, alert) for alert in n.removed]
         connection.executemany("DELETE FROM notice_lines WHERE notice = ? AND alert = ?", gone)
         lines = [(n.id, line.alert, line.change, line.severity) for line in n.lines]
-        connection.executemany("INSERT OR REPLACE INTO notice_lines VALUES (?, ?, ?, ?)", lines)
+        connection.executemany(
+            "INSERT INTO notice_lines VALUES (?, ?, ?, ?) ON CONFLICT (notice, alert)"
+            " DO UPDATE SET change = excluded.change, severity = excluded.severity",
+            lines,
+        )
 
 
 def _notice(row: tuple[Any, ...], lines: dict[str, list[NoticeLine]]) -> Notice:

@@ -1,18 +1,19 @@
-"""Opening the SQLite file, bringing it to the present schema, and the few conversions that every query shares.
+"""Opening a database, bringing it to the present schema, and the few conversions that every query shares.
 
-WAL with `synchronous=FULL`: what was committed survives a power cut. Migrations are numbered SQL files, applied in order, each in
-one transaction with its record; a file that changed after it was applied is refused.
+SQLite is a file, in WAL with `synchronous=FULL`: what was committed survives a power cut. PostgreSQL (`postgres`) is named by its
+address and reads the same statements. Migrations are numbered SQL files, applied in order, each in one transaction with its
+record; a file that changed after it was applied is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import apsw
 import msgspec
@@ -22,8 +23,38 @@ OLDEST_SQLITE = (3, 51, 3)
 
 CACHE_KIB = 64 * 1024  # a large batch fits: pages that spill before the commit are written twice
 
+MIGRATING, TURN = 0x6C61706F7201, 0x6C61706F7202  # locks; "lapor", so that other programs have others
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class Connection(Protocol):
+    """What the store asks of a database, as `apsw.Connection` answers it. Statements are written as SQLite reads them."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def execute(self, sql: str, values: Any = ..., /) -> Iterator[Any]: ...
+
+    def executemany(self, sql: str, rows: Iterable[Any], /) -> Any: ...
+
+    def set_rollback_hook(self, hook: Callable[[], None] | None, /) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a PostgreSQL database is."""
+
+    url: str  # without the password
+    password: str | None = None
+
+    def __str__(self) -> str:
+        return self.url
+
+
+Where = Path | Address
 
 
 class SchemaError(Exception):
@@ -44,9 +75,17 @@ def json_array(values: Iterable[Any]) -> str:
     return msgspec.json.encode(list(values)).decode()
 
 
-def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
+def connect(where: Where, *, readonly: bool = False) -> Connection:
     """A connection with the settings that the promises rest on. Raises SchemaError for a SQLite that is too old and a file that
-    may not be written."""
+    may not be written, and what STORE_ERRORS names."""
+    if isinstance(where, Path):
+        return _connect_sqlite(where, readonly)
+    from alerts.store.postgres import Postgres  # noqa: PLC0415 - the embedded service does without its library
+
+    return Postgres(where.url, where.password, readonly=readonly)
+
+
+def _connect_sqlite(path: Path, readonly: bool) -> apsw.Connection:
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if version < OLDEST_SQLITE:
         raise SchemaError(f"SQLite {apsw.sqlite_lib_version()} has the WAL-reset bug; install apsw 3.51.3 or newer")
@@ -63,7 +102,7 @@ def connect(path: Path, *, readonly: bool = False) -> apsw.Connection:
 
 
 @contextmanager
-def transaction(connection: apsw.Connection) -> Iterator[None]:
+def transaction(connection: Connection) -> Iterator[None]:
     """All or nothing; takes the write lock at once, so that what was read cannot change before the commit.
 
     Inside another one it is part of that, and takes back only itself: loading history commits many turns together.
@@ -79,8 +118,25 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
         raise
 
 
-def migrate(connection: apsw.Connection) -> None:
+def lock(connection: Connection, what: int) -> None:
+    """Until the end of the transaction nobody else is past this line. SQLite lets one transaction write at a time anyway."""
+    if not isinstance(connection, apsw.Connection):
+        list(connection.execute("SELECT pg_advisory_xact_lock(?)", (what,)))
+
+
+def pipelined(connection: Connection) -> AbstractContextManager[None]:
+    """Inside, PostgreSQL does not answer each statement; the first failure is raised at the end."""
+    return nullcontext() if isinstance(connection, apsw.Connection) else connection.pipeline()  # type: ignore[attr-defined]
+
+
+def migrate(connection: Connection) -> None:
     """Apply the migrations that are missing. Raises SchemaError for a database of a newer or another program."""
+    with transaction(connection):
+        lock(connection, MIGRATING)
+        _migrate(connection)
+
+
+def _migrate(connection: Connection) -> None:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, hash TEXT NOT NULL) STRICT"
     )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import apsw
 import msgspec
 
 from alerts.core.calendar import WIB, start_of_day
 from alerts.core.guard import HOUR, USUAL_DAYS, Ended, Fired, Guarded, HeldAlert, Hold, Vote
 from alerts.core.judgement import Change
 from alerts.core.rules import Severity
-from alerts.store.database import from_us, json_array, to_us, transaction
+from alerts.store.database import Connection, from_us, json_array, to_us, transaction
 
 _MINUTE_US, _DAY_US = 60_000_000, 86_400_000_000
 _WIB_US = 7 * 3_600_000_000
@@ -30,7 +29,7 @@ class HoldRow(msgspec.Struct, frozen=True):
 class SqliteGuardBook:
     """Implements `core.guard.GuardBook`."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def holds(self) -> Sequence[Hold]:
@@ -55,16 +54,16 @@ class SqliteGuardBook:
     def fired(self, rule: str, now: datetime) -> Fired:
         ((ended,),) = self._rows("SELECT max(ended_at) FROM holds WHERE rule = ?", rule)
         since = max(to_us(now - HOUR), ended or 0)
-        ((hour,),) = self._rows("SELECT total(count) FROM fired WHERE rule = ? AND minute > ?", rule, since)
+        ((hour,),) = self._rows("SELECT coalesce(sum(count), 0) FROM fired WHERE rule = ? AND minute > ?", rule, since)
         today = start_of_day(now.astimezone(WIB).date())
         days = self._rows(
             "SELECT sum(count) FROM fired WHERE rule = ? AND minute >= ? AND minute < ? GROUP BY (minute + ?) / ?",
             rule, to_us(today - timedelta(days=USUAL_DAYS)), to_us(today), _WIB_US, _DAY_US,
         )  # fmt: skip
-        return Fired(int(hour), tuple(count for (count,) in days))
+        return Fired(int(hour), tuple(int(count) for (count,) in days))
 
     def subjects(self, kind: str, up_to: int) -> int:
-        sql = "SELECT count(*) FROM (SELECT 1 FROM subjects WHERE kind = ? LIMIT ?)"
+        sql = "SELECT count(*) FROM (SELECT 1 FROM subjects WHERE kind = ? LIMIT ?) AS some"
         ((count,),) = self._rows(sql, kind, up_to)
         return int(count)
 
@@ -105,18 +104,21 @@ class SqliteGuardBook:
     def vote(self, vote: Vote, now: datetime) -> None:
         """Write down what a person wants; the next turn of the service looks at it. A person has one vote, the last."""
         with transaction(self._connection):
-            sql = "INSERT OR REPLACE INTO guard_votes VALUES (?, ?, ?, ?, ?)"
+            sql = (
+                "INSERT INTO guard_votes VALUES (?, ?, ?, ?, ?) ON CONFLICT (rule, person)"
+                " DO UPDATE SET verdict = excluded.verdict, reason = excluded.reason, at = excluded.at"
+            )
             self._connection.execute(sql, (vote.rule, vote.person, vote.verdict, vote.reason, to_us(now)))
 
-    def _rows(self, sql: str, *values: Any) -> apsw.Cursor:
+    def _rows(self, sql: str, *values: Any) -> Iterator[Any]:
         return self._connection.execute(sql, values)
 
 
-def write_guard(connection: apsw.Connection, guarded: Guarded, now: datetime) -> None:
+def write_guard(connection: Connection, guarded: Guarded, now: datetime) -> None:
     """What the guard decided; part of the transaction of a turn, after the changes of its alerts were written."""
     minute = to_us(now) // _MINUTE_US * _MINUTE_US
     for rule, count in guarded.fired.items():
-        sql = "INSERT INTO fired VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count"
+        sql = "INSERT INTO fired VALUES (?, ?, ?) ON CONFLICT (rule, minute) DO UPDATE SET count = fired.count + excluded.count"
         connection.execute(sql, (rule, minute, count))
         connection.execute(
             "DELETE FROM fired WHERE rule = ? AND minute < ?", (rule, minute - (USUAL_DAYS + 2) * _DAY_US)
@@ -136,10 +138,14 @@ def write_guard(connection: apsw.Connection, guarded: Guarded, now: datetime) ->
         )
         told = msgspec.json.encode(held.told).decode()
         row = (held.alert, held.rule, held.change, told)
-        connection.execute("INSERT OR REPLACE INTO held_alerts VALUES (?, ?, ?, ?)", row)
+        connection.execute(
+            "INSERT INTO held_alerts VALUES (?, ?, ?, ?) ON CONFLICT (alert)"
+            " DO UPDATE SET rule = excluded.rule, change = excluded.change, told = excluded.told",
+            row,
+        )
 
 
-def _end(connection: apsw.Connection, end: Ended, now: datetime) -> None:
+def _end(connection: Connection, end: Ended, now: datetime) -> None:
     """The verdict stands with the hold and in the log of each alert that waited."""
     word = {"release": "released", "drop": "dropped"}[end.verdict]
     connection.execute(

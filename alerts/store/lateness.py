@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-import apsw
 import msgspec
 
 from alerts.core.feeds import FeedState
-from alerts.store.database import to_us
+from alerts.store.database import Connection, to_us
 
 MEASURED = timedelta(days=90)
 
@@ -41,7 +40,7 @@ class Lateness(msgspec.Struct, frozen=True):
     p95: timedelta
 
 
-def measured(connection: apsw.Connection, states: Mapping[str, FeedState], now: datetime) -> dict[str, Lateness]:
+def measured(connection: Connection, states: Mapping[str, FeedState], now: datetime) -> dict[str, Lateness]:
     """By source; one that sent nothing to measure is missing."""
     first = {source: to_us(state.first_heard) // 1_000_000 for source, state in states.items()}
     rows = connection.execute(_SQL, (to_us(now - MEASURED), msgspec.json.encode(first).decode()))

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-import apsw
 import msgspec
 
 from alerts.core.events.envelope import Event
@@ -23,7 +21,8 @@ from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Severity
 from alerts.store.book import Owed, SqliteBook
-from alerts.store.database import connect, from_us, json_array
+from alerts.store.database import Connection, Where, connect, from_us, json_array
+from alerts.store.errors import STORE_ERRORS
 from alerts.store.guard import HoldRow, SqliteGuardBook
 from alerts.store.lateness import Lateness, measured
 from alerts.store.register import SqliteRegister
@@ -152,14 +151,14 @@ class Books(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pages:
-    """Questions of pages. Raises apsw.Error and SchemaError where the file cannot be read."""
+    """Questions of pages. Raises what STORE_ERRORS names, and SchemaError where the file cannot be read."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, where: Where) -> None:
+        self._where = where
 
     @contextmanager
-    def _read(self) -> Iterator[apsw.Connection]:
-        with closing(connect(self._path, readonly=True)) as connection:
+    def _read(self) -> Iterator[Connection]:
+        with closing(connect(self._where, readonly=True)) as connection:
             connection.execute("BEGIN")  # one state of the database for all statements of a call
             yield connection
 
@@ -298,7 +297,7 @@ class Pages:
         """Whether the store answers at all."""
         try:
             self.books()
-        except apsw.Error:
+        except STORE_ERRORS:
             return False
         return True
 
@@ -321,7 +320,7 @@ def _alert(row: tuple[Any, ...]) -> AlertRow:
     return AlertRow(**values | {"severity": Severity(values["severity"]), "facts": facts})
 
 
-def _notices(db: apsw.Connection, sql: str, values: tuple[Any, ...]) -> list[NoticeRow]:
+def _notices(db: Connection, sql: str, values: tuple[Any, ...]) -> list[NoticeRow]:
     rows = list(db.execute(sql, values))
     lines, counts = _lines(db, [row[0] for row in rows])
     return [_notice(row, lines.get(row[0], ()), counts.get(row[0], 0)) for row in rows]
@@ -344,7 +343,7 @@ def _without(address: str, text: str) -> str:
     return text
 
 
-def _lines(db: apsw.Connection, notices: Collection[str]) -> tuple[dict[str, list[AlertLine]], dict[str, int]]:
+def _lines(db: Connection, notices: Collection[str]) -> tuple[dict[str, list[AlertLine]], dict[str, int]]:
     """The lines of these notices, no more than a page bears of each, and how many there are: after a flood, thousands."""
     sql = (
         "SELECT notice, alert, number, raised_at, change, severity, count FROM (SELECT l.notice, l.alert, a.number,"
@@ -363,7 +362,7 @@ def _lines(db: apsw.Connection, notices: Collection[str]) -> tuple[dict[str, lis
     return lines, counts
 
 
-def _find(db: apsw.Connection, ids: Collection[int]) -> dict[int, Found]:
+def _find(db: Connection, ids: Collection[int]) -> dict[int, Found]:
     """Subjects by id, each with the employers that its answer depends on."""
     register = _register(db)
     subjects = register.subjects(ids)
@@ -377,7 +376,7 @@ def _find(db: apsw.Connection, ids: Collection[int]) -> dict[int, Found]:
     }
 
 
-def _register(db: apsw.Connection) -> SqliteRegister:
+def _register(db: Connection) -> SqliteRegister:
     return SqliteRegister(db, _no_event)
 
 

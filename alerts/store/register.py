@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -14,7 +14,7 @@ from alerts.core.events.envelope import Event
 from alerts.core.feeds import FeedState
 from alerts.core.ports import AlertRef, Ref
 from alerts.core.register.subject import AnySubject, decode
-from alerts.store.database import from_us, json_array, to_us
+from alerts.store.database import Connection, from_us, json_array, to_us
 
 RECENT_MAX = 20_000  # subjects
 
@@ -24,7 +24,7 @@ DecodeKept = Callable[[bytes, datetime, str], Event]  # raw, received, source of
 class SqliteRegister:
     """Look-ups by many keys at once: the keys travel as one JSON array, so the statements stay the same and prepared."""
 
-    def __init__(self, connection: apsw.Connection, decode_kept: DecodeKept) -> None:
+    def __init__(self, connection: Connection, decode_kept: DecodeKept) -> None:
         self._connection = connection
         self._decode_kept = decode_kept
         self._feeds: dict[int, tuple[bytes, FeedState]] = {}
@@ -44,7 +44,7 @@ class SqliteRegister:
 
     def events(self, numbers: Collection[int]) -> Mapping[int, Event]:
         sql = (
-            "SELECT number, raw, received, source FROM events e WHERE number IN (SELECT value FROM json_each(?))"
+            "SELECT number, raw, received, source FROM events e WHERE number IN (SELECT CAST(value AS INTEGER) FROM json_each(?))"
             " AND NOT EXISTS (SELECT 1 FROM events c WHERE c.source = e.source AND c.supersedes = e.id)"
         )
         rows = self._rows(sql, json_array(list(numbers)))
@@ -55,16 +55,21 @@ class SqliteRegister:
         return dict(self._rows(sql, json_array(list(identifiers))))
 
     def subjects(self, ids: Collection[int]) -> Mapping[int, AnySubject]:
-        version = self._connection.pragma("data_version")
-        if version != self._version:  # somebody else wrote
-            self.forget()
-            self._version = version
+        self._look()
         found = {id: subject for id in ids if (subject := self._recent.get(id))}
         if len(found) < len(ids):
-            sql = "SELECT id, kind, entry FROM subjects WHERE id IN (SELECT value FROM json_each(?))"
+            sql = "SELECT id, kind, entry FROM subjects WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))"
             missing = json_array([id for id in ids if id not in found])
             found |= {id: decode(kind, entry) for id, kind, entry in self._rows(sql, missing)}
         return found
+
+    def _look(self) -> None:
+        """Whether somebody else wrote. On PostgreSQL the store does that, when it begins a turn."""
+        if isinstance(self._connection, apsw.Connection):
+            version = self._connection.pragma("data_version")
+            if version != self._version:
+                self.forget()
+                self._version = version
 
     def remember(self, subjects: Iterable[AnySubject], removed: Iterable[int]) -> None:
         """What the only writer has just written need not be read and decoded again, as long as there is room."""
@@ -101,7 +106,8 @@ class SqliteRegister:
     def waiting(self, complete_until: Mapping[str, datetime], limit: int) -> Sequence[int]:
         sql = (
             "SELECT subject, min(until) FROM json_each(?) AS complete"
-            " CROSS JOIN waiting ON kind = complete.key AND until <= complete.value GROUP BY subject ORDER BY 2, 1 LIMIT ?"
+            " CROSS JOIN waiting ON kind = complete.key AND until <= CAST(complete.value AS INTEGER)"
+            " GROUP BY subject ORDER BY 2, 1 LIMIT ?"
         )
         marks = msgspec.json.encode({kind: to_us(until) for kind, until in complete_until.items()}).decode()
         return [id for id, _ in self._rows(sql, marks, limit)]
@@ -117,7 +123,7 @@ class SqliteRegister:
     def next_numbers(self) -> tuple[int, int]:
         sql = (
             "SELECT (SELECT coalesce(max(number), 0) + 1 FROM events),"
-            " coalesce((SELECT seq + 1 FROM sqlite_sequence WHERE name = 'subjects'), 1)"
+            " (SELECT CAST(value AS INTEGER) + 1 FROM meta WHERE name = 'last subject')"
         )
         ((number, subject),) = self._rows(sql)
         return number, subject
@@ -127,5 +133,5 @@ class SqliteRegister:
         ((value,),) = self._rows("SELECT min(next_change) FROM subjects WHERE next_change IS NOT NULL")
         return None if value is None else from_us(value)
 
-    def _rows(self, sql: str, *values: Any) -> apsw.Cursor:
+    def _rows(self, sql: str, *values: Any) -> Iterator[Any]:
         return self._connection.execute(sql, values)

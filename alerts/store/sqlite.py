@@ -1,16 +1,18 @@
-"""The embedded store: one SQLite file that holds the events, the register, the alerts and the notices.
+"""The store: one database that holds the events, the register, the alerts and the notices.
 
 `commit` applies all that one batch does in one transaction; reading is `register` for turns and `book` for plans and hand-offs.
-One process writes; any number may read through connections of their own.
+A SQLite file has one process that writes. On PostgreSQL there may be many: each makes a turn inside `turn`, which only one
+process is in at a time. Any number may read through connections of their own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
+import apsw
 import msgspec
 
 from alerts.core.guard import Guarded
@@ -19,7 +21,7 @@ from alerts.core.plan import Notice
 from alerts.core.ports import Effects, Officers, Saved
 from alerts.core.register.subject import encode
 from alerts.store.book import SqliteBook, write_notices
-from alerts.store.database import connect, from_us, migrate, to_us, transaction
+from alerts.store.database import TURN, Where, connect, from_us, lock, migrate, pipelined, to_us, transaction
 from alerts.store.guard import SqliteGuardBook, write_guard
 from alerts.store.register import DecodeKept, SqliteRegister
 
@@ -37,16 +39,35 @@ class Quarantined(msgspec.Struct, frozen=True):
 class SqliteStore:
     """Not for concurrent use: its user makes one turn, plan or hand-off at a time. Raises SchemaError (see `database`)."""
 
-    def __init__(self, path: Path, decode_kept: DecodeKept) -> None:
-        self.connection = connect(path)
+    def __init__(self, where: Where, decode_kept: DecodeKept, sender: str = "") -> None:
+        self.connection = connect(where)
         migrate(self.connection)
         self.register = SqliteRegister(self.connection, decode_kept)
-        self.book = SqliteBook(self.connection)
+        self.book = SqliteBook(self.connection, sender)
         self.guard = SqliteGuardBook(self.connection)
         self.connection.set_rollback_hook(self.register.forget)
+        self._turns = -1  # as this process committed the last one
 
     def close(self) -> None:
         self.connection.close()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """What a turn reads stays as it is until its `commit`, and no other process makes one meanwhile.
+
+        Two batches nearly always share a subject, if only the sources and the areas, so finer locks would wait as long.
+        """
+        if isinstance(self.connection, apsw.Connection):  # the only process
+            yield
+            return
+        with transaction(self.connection):
+            lock(self.connection, TURN)
+            turns = int(self.get("turns") or 0)
+            if turns != self._turns:
+                self.register.forget()
+            yield
+            self._set("turns", str(turns + 1))
+        self._turns = turns + 1
 
     def commit(
         self,
@@ -70,7 +91,7 @@ class SqliteStore:
             "duplicate": duplicates,
             "quarantined": -moved if retried else len(quarantined),
         }
-        with transaction(self.connection):
+        with transaction(self.connection), pipelined(self.connection):
             if effects.judged_at:
                 self._set("judged_at", effects.judged_at.isoformat())
             self._keep(effects)
@@ -86,6 +107,7 @@ class SqliteStore:
             self._many(
                 "UPDATE counters SET value = value + ? WHERE name = ?", [(n, name) for name, n in counts.items() if n]
             )
+            self._numbered(effects)
             self.register.remember((saved.subject for saved in effects.saved), effects.removed)
 
     def _keep(self, effects: Effects) -> None:
@@ -114,7 +136,16 @@ class SqliteStore:
         dropped = [(i,) for i, id in effects.identifiers.items() if id is None]
         pointed = [(i, id) for i, id in effects.identifiers.items() if id is not None]
         self._many("DELETE FROM identifiers WHERE identifier = ?", dropped)
-        self._many("INSERT OR REPLACE INTO identifiers VALUES (?, ?)", pointed)
+        self._many(
+            "INSERT INTO identifiers VALUES (?, ?) ON CONFLICT (identifier) DO UPDATE SET subject = excluded.subject",
+            pointed,
+        )
+
+    def _numbered(self, effects: Effects) -> None:
+        """A subject's number is never given again, though it may be gone."""
+        last = max((saved.subject.id for saved in effects.saved), default=0)
+        sql = "UPDATE meta SET value = ? WHERE name = 'last subject' AND CAST(value AS INTEGER) < ?"
+        self.connection.execute(sql, (str(last), last))
 
     def _change(self, change: Change) -> None:
         self._log(change.time, change.alert, change.change, change.severity, change.unit, change.reason, "engine")
@@ -129,7 +160,7 @@ class SqliteStore:
                 "INSERT INTO alerts (id, subject, rule, item, state, severity, unit, due, changed_at, reason, generation,"
                 " raised_at, area, facts, late, shadow, continues)"
                 " VALUES (?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET state = CASE state WHEN 'acknowledged' THEN state ELSE 'raised' END,"
+                " ON CONFLICT (id) DO UPDATE SET state = CASE alerts.state WHEN 'acknowledged' THEN alerts.state ELSE 'raised' END,"
                 " severity = excluded.severity, unit = excluded.unit, due = excluded.due, changed_at = excluded.changed_at,"
                 " reason = excluded.reason, generation = excluded.generation, area = excluded.area, facts = excluded.facts,"
                 " shadow = excluded.shadow",
@@ -146,8 +177,15 @@ class SqliteStore:
 
     def _continue(self, alert: str, before: str) -> None:
         """The subject was renamed: what officers were told and did belongs to the alert under its new id."""
-        for table in ("notice_lines", "held_alerts"):
-            self.connection.execute(f"UPDATE OR REPLACE {table} SET alert = ? WHERE alert = ?", (alert, before))  # noqa: S608
+        both = (alert, before)
+        self.connection.execute(
+            "DELETE FROM notice_lines WHERE alert = ? AND notice IN (SELECT notice FROM notice_lines WHERE alert = ?)",
+            both,
+        )
+        self.connection.execute("UPDATE notice_lines SET alert = ? WHERE alert = ?", both)
+        held = "DELETE FROM held_alerts WHERE alert = ? AND EXISTS (SELECT 1 FROM held_alerts WHERE alert = ?)"
+        self.connection.execute(held, both)
+        self.connection.execute("UPDATE held_alerts SET alert = ? WHERE alert = ?", both)
         self.connection.execute(
             "UPDATE alerts SET state = 'acknowledged' WHERE id = ? AND EXISTS"
             " (SELECT 1 FROM alert_changes WHERE alert = ? AND change = 'acknowledged')",
@@ -221,7 +259,8 @@ class SqliteStore:
         )
 
     def _set(self, name: str, value: str) -> None:
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+        sql = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+        self.connection.execute(sql, (name, value))
 
     def _many(self, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         self.connection.executemany(sql, rows)

@@ -1,0 +1,118 @@
+"""A real PostgreSQL for the tests: the one named by LAPOR_TEST_POSTGRES, else Debian's, started here on a free port.
+
+Databases are made as they are needed and dropped with the server. The server is found, or installed where that is allowed; else the
+tests fail and say what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+VARIABLE = "LAPOR_TEST_POSTGRES"  # an address that may create databases: postgresql://user:password@host:port/postgres
+PACKAGE = "postgresql-15"
+_numbers = count(1)
+
+
+class Server:
+    """One server. `url(name)` is the address of a database on it."""
+
+    def __init__(self, admin: str) -> None:
+        self.admin = admin
+
+    def url(self, name: str) -> str:
+        head, _, rest = self.admin.rpartition("/")
+        return f"{head}/{name}" + (f"?{rest.partition('?')[2]}" if "?" in rest else "")
+
+    def create(self, template: str = "template0") -> str:
+        """The address of a new database."""
+        name = f"uji_{os.getpid()}_{next(_numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        self.execute(f"DROP DATABASE {url.rpartition('/')[2].partition('?')[0]} WITH (FORCE)")
+
+    def execute(self, sql: str) -> None:
+        with psycopg.connect(self.admin, autocommit=True) as connection:
+            connection.execute(sql.encode())
+
+
+class Started(Server):
+    """A server of our own, in a folder that goes with it."""
+
+    def __init__(self, folder: Path, port: int, options: dict[str, str]) -> None:
+        super().__init__(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+        self.folder, self.port, self._options = folder, port, options
+
+    def start(self) -> None:
+        options = " ".join(f"-c {name}={value}" for name, value in self._options.items())
+        _run("pg_ctl", "start", "--wait", "-D", str(self.folder), "-l", str(self.folder / "log"),
+             "-o", f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} {options}")  # fmt: skip
+
+    def stop(self, mode: str = "fast") -> None:
+        """`immediate` is what a crash leaves behind."""
+        _run("pg_ctl", "stop", "--wait", "-D", str(self.folder), "-m", mode)
+
+    def kill(self) -> None:
+        """The postmaster dies at once; its children follow."""
+        os.kill(int((self.folder / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+
+@contextmanager
+def server(**options: str) -> Iterator[Server]:
+    """The server for a session of tests; `options` are settings of one that is started here."""
+    if given := os.environ.get(VARIABLE):
+        yield Server(given)
+        return
+    folder = Path(tempfile.mkdtemp(prefix="lapor-postgres-"))
+    started = Started(folder / "data", free_port(), options)
+    try:
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres")
+        folder.chmod(0o700)
+        _run("initdb", "-D", str(started.folder), "-U", "postgres", "-A", "trust", "--locale=C", "-E", "UTF8")
+        started.start()
+        yield started
+    finally:
+        if (started.folder / "postmaster.pid").exists():
+            started.stop("immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _run(program: str, *arguments: str) -> None:
+    """A program of the server, as the user that Debian made for it: it refuses to run as root."""
+    command = [str(_programs() / program), *arguments]
+    if os.geteuid() == 0:
+        command = ["runuser", "-u", "postgres", "--", *command]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd="/")
+    if done.returncode:
+        raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
+
+
+def _programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        for command in (["update", "-q"], ["install", "-qy", "--no-install-recommends", PACKAGE]):
+            subprocess.run(["apt-get", *command], check=True, env=environment, capture_output=True)
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if not found:
+        raise RuntimeError(f"no PostgreSQL: apt-get install {PACKAGE}, or set {VARIABLE} to the address of one")
+    return found[-1].parent
