@@ -16,7 +16,7 @@ from alerts.runtime.intake import kept_event
 from alerts.runtime.lock import NotHeld, held
 from alerts.runtime.settings import Settings, SettingsError, read_settings
 from alerts.runtime.settle import Decided, read_decisions
-from alerts.store.database import SchemaError
+from alerts.store.database import Address, SchemaError, Where, exists
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.sqlite import SqliteStore
 
@@ -43,17 +43,22 @@ def decided_by(rules: Path, units: Path | None = None) -> Decided:
     return decided
 
 
-def database_of(settings: Settings) -> Path:
+def database_of(settings: Settings) -> Where:
     """Where the database is, or that there is none and the end."""
-    if not settings.database.exists():
+    try:
+        there = exists(settings.database)
+    except STORE_ERRORS as error:
+        fail(UNUSABLE, f"{settings.database}: {error}")
+    if not there:
         fail(UNUSABLE, f"there is no database at {settings.database}; start `lapor-dini serve` first")
     return settings.database
 
 
-def store_of(database: Path, decided: Decided) -> SqliteStore:
+def store_of(database: Where, decided: Decided) -> SqliteStore:
     """The database, made if it is not there."""
     try:
-        database.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(database, Path):
+            database.parent.mkdir(parents=True, exist_ok=True)
         return SqliteStore(database, kept_event(lambda: decided))
     except (SchemaError, *STORE_ERRORS, OSError) as error:
         fail(UNUSABLE, f"{database}: {error}")
@@ -61,7 +66,10 @@ def store_of(database: Path, decided: Decided) -> SqliteStore:
 
 @contextmanager
 def alone(settings: Settings, code: int = UNUSABLE) -> Iterator[None]:
-    """While no other process writes the data folder; else the end."""
+    """While no other process writes the data folder; else the end. A database server has its own locks."""
+    if isinstance(settings.database, Address):
+        yield
+        return
     try:
         with held(settings.data):
             yield

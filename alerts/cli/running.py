@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -177,6 +178,8 @@ def load(
     """Load recorded history into a new database, judged as if the service had been running."""
     settings = settings_in_force()
     decided = decided_by(settings.rules)
+    if not isinstance(settings.database, Path):
+        fail(UNUSABLE, "history is loaded into a file: unset LAPOR_DATABASE, load, then `lapor-dini move`")
     if settings.database.exists():  # a service may hold it, and would go on writing to a file that was replaced
         fail(
             UNUSABLE, f"{settings.database} has events already, or may be in use; history is loaded into a new database"

@@ -12,7 +12,7 @@ from alerts.channels.render import Templates
 from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.book import SqliteBook
-from alerts.store.database import SchemaError, connect, to_us
+from alerts.store.database import SchemaError, checked, connect, exists, to_us
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.guard import SqliteGuardBook
 from alerts.store.pages import Pages
@@ -55,7 +55,12 @@ def examine(settings: Settings, now: datetime) -> Iterator[Finding]:
         f"{free // 1_000_000} MB free for {settings.data}",
         "" if free > FREE_BYTES else "room on the disk",
     )
-    if settings.database.exists():
+    try:
+        there = exists(settings.database)
+    except STORE_ERRORS as error:
+        yield Finding("wrong", f"the database cannot be reached: {error}", "LAPOR_DATABASE, or start the server")
+        return
+    if there:
         yield from _database(settings, now)
         if decided:
             yield from _late_sources(settings, decided, now)
@@ -86,7 +91,7 @@ def _decisions(decided: Decided, now: datetime) -> Iterator[Finding]:
 def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
     try:
         connection = connect(settings.database, readonly=True)
-        ((sound,),) = connection.execute("PRAGMA quick_check(1)")
+        sound = checked(connection)
         counts = dict(connection.execute("SELECT name, value FROM counters"))
     except (*STORE_ERRORS, SchemaError) as error:
         yield Finding("wrong", f"the database cannot be read: {error}", "restore the last backup")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +21,7 @@ from alerts.channels.gammu import GammuSmsd
 from alerts.channels.mailbox import Mailbox
 from alerts.channels.sms import Form, HttpGateway
 from alerts.core.letters import Message
+from alerts.store.database import Address, Where
 
 
 class SettingsError(Exception):
@@ -29,7 +31,9 @@ class SettingsError(Exception):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Where things are and who carries notices. Paths are created when they are first used."""
 
-    data: Path  # database and local mailbox
+    data: Path  # local mailbox, and the database unless there is an address
+    database_url: str  # of PostgreSQL, without the password; empty: SQLite
+    database_password: str
     rules: Path
     templates: Path
     host: str
@@ -47,7 +51,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     gammu_database: str
 
     @property
-    def database(self) -> Path:
+    def database(self) -> Where:
+        if self.database_url:
+            return Address(self.database_url, self.database_password or None)
         return self.data / "lapor-dini.sqlite"
 
     @property
@@ -80,6 +86,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 
     settings = Settings(
         data=read("DATA", Path("var"), Path),
+        database_url=read("DATABASE", "", _address),
+        database_password=read("DATABASE_PASSWORD_FILE", "", _secret),
         rules=read("RULES", shipped("rules"), _folder),
         templates=read("TEMPLATES", shipped("templates"), _folder),
         host=read("HOST", "127.0.0.1"),
@@ -137,8 +145,15 @@ def _unusable_channels(settings: Settings) -> list[str]:
     return []
 
 
-_NAMES = {f"LAPOR_{name.upper()}" for name in Settings.__struct_fields__ if name != "sms_secrets"}
-_NAMES |= {"LAPOR_SMTP_PASSWORD_FILE", "LAPOR_SMS_SECRETS_FILE", "LAPOR_URL"}
+_OTHERWISE = ("sms_secrets", "database_url", "database_password")  # not named like the variable that gives it
+_NAMES = {f"LAPOR_{name.upper()}" for name in Settings.__struct_fields__ if name not in _OTHERWISE}
+_NAMES |= {
+    "LAPOR_SMTP_PASSWORD_FILE",
+    "LAPOR_SMS_SECRETS_FILE",
+    "LAPOR_URL",
+    "LAPOR_DATABASE",
+    "LAPOR_DATABASE_PASSWORD_FILE",
+}
 
 
 def _folder(text: str) -> Path:
@@ -152,6 +167,15 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 <= int(text) < 65536:
         raise ValueError(f"{text!r} is not a port; write a number from 0 to 65535")
     return int(text)
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme != "postgresql" or not parts.path.strip("/") or parts.password:
+        raise ValueError(
+            "write postgresql://user@host:port/database, and the password into LAPOR_DATABASE_PASSWORD_FILE"
+        )
+    return text
 
 
 def _starttls(text: str) -> str:

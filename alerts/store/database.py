@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -83,6 +83,23 @@ def connect(where: Where, *, readonly: bool = False) -> Connection:
     from alerts.store.postgres import Postgres  # noqa: PLC0415 - the embedded service does without its library
 
     return Postgres(where.url, where.password, readonly=readonly)
+
+
+def exists(where: Where) -> bool:
+    """Whether a store was made there. Raises what STORE_ERRORS names where that cannot be known."""
+    if isinstance(where, Path):
+        return where.exists()
+    with closing(connect(where, readonly=True)) as connection:
+        ((table,),) = connection.execute("SELECT to_regclass('migrations')::text")
+        return table is not None
+
+
+def checked(connection: Connection) -> str:
+    """What the database says of its own files: "ok", or what is wrong."""
+    if not isinstance(connection, apsw.Connection):
+        return "ok"  # a server checks each page that it reads, if it was set up with checksums
+    ((sound,),) = connection.execute("PRAGMA quick_check(1)")
+    return str(sound)
 
 
 def _connect_sqlite(path: Path, readonly: bool) -> apsw.Connection:

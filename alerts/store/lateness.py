@@ -1,8 +1,8 @@
 """How late the events of each source come: measured, beside what the office declares in feeds.yaml.
 
-Lateness is receipt minus the time at which it happened, over the events of the last `MEASURED`; SQLite sorts them, so no figure is
-kept and none can go stale. Left out are heartbeats, corrections (their fact was told before), and what happened before the source
-was first heard: history that an office hands in when it is connected is not late.
+Lateness is receipt minus the time at which it happened, over the events of the last `MEASURED`; the database sorts them, so no
+figure is kept and none can go stale. Left out are heartbeats, corrections (their fact was told before), and what happened before
+the source was first heard: history that an office hands in when it is connected is not late.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import apsw
 import msgspec
 
 from alerts.core.feeds import FeedState
@@ -17,13 +18,22 @@ from alerts.store.database import Connection, to_us
 
 MEASURED = timedelta(days=90)
 
-_SQL = """
+_LATE_IN_SQLITE = """
 WITH first(source, heard) AS (SELECT key, value FROM json_each(?2)),
+told AS (SELECT e.*, unixepoch(json_extract(CAST(e.raw AS TEXT), '$.time')) AS time FROM events e WHERE e.received >= ?1),
+"""
+_LATE_IN_POSTGRES = """
+WITH first(source, heard) AS (SELECT key, value::bigint FROM jsonb_each_text(?2)),
+told AS (
+    SELECT e.*, floor(extract(epoch FROM (convert_from(e.raw, 'UTF8')::json ->> 'time')::timestamptz))::bigint AS time
+    FROM events e WHERE e.received >= ?1
+),
+"""
+_MEASURED = """
 late AS (
-    SELECT e.source, max(0, e.received / 1000000 - unixepoch(json_extract(CAST(e.raw AS TEXT), '$.time'))) AS s
-    FROM events e JOIN first f ON f.source = e.source
-    WHERE e.received >= ?1 AND e.type <> 'feed.heartbeat.v1' AND e.supersedes IS NULL
-      AND unixepoch(json_extract(CAST(e.raw AS TEXT), '$.time')) >= f.heard
+    SELECT t.source, CASE WHEN t.received / 1000000 > t.time THEN t.received / 1000000 - t.time ELSE 0 END AS s
+    FROM told t JOIN first f ON f.source = t.source
+    WHERE t.type <> 'feed.heartbeat.v1' AND t.supersedes IS NULL AND t.time >= f.heard
 ),
 ranked AS (
     SELECT source, s, row_number() OVER (PARTITION BY source ORDER BY s) AS n, count(*) OVER (PARTITION BY source) AS c FROM late
@@ -43,5 +53,6 @@ class Lateness(msgspec.Struct, frozen=True):
 def measured(connection: Connection, states: Mapping[str, FeedState], now: datetime) -> dict[str, Lateness]:
     """By source; one that sent nothing to measure is missing."""
     first = {source: to_us(state.first_heard) // 1_000_000 for source, state in states.items()}
-    rows = connection.execute(_SQL, (to_us(now - MEASURED), msgspec.json.encode(first).decode()))
+    late = _LATE_IN_SQLITE if isinstance(connection, apsw.Connection) else _LATE_IN_POSTGRES
+    rows = connection.execute(late + _MEASURED, (to_us(now - MEASURED), msgspec.json.encode(first).decode()))
     return {source: Lateness(n, timedelta(seconds=p50), timedelta(seconds=p95)) for source, n, p50, p95 in rows}

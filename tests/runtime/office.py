@@ -18,6 +18,7 @@ from alerts.runtime.intake import Taken, kept_event, read_event, take_safely
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.pages import AlertFilter, AlertRow, NoticeRow, Pages
 from alerts.store.sqlite import SqliteStore
+from tests.servers.databases import where
 
 ROOT = Path(__file__).parents[2]
 UNITS = """
@@ -107,7 +108,8 @@ class Office:
     def __init__(self, path: Path, decided: Decided, now: datetime = NOW) -> None:
         self.path, self.decided, self.now = path, decided, now
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.store = SqliteStore(path, kept_event(lambda: self.decided))
+        self.where = where(path)
+        self.store = SqliteStore(self.where, kept_event(lambda: self.decided))
 
     def take(self, *raws: bytes) -> Taken:
         """One group."""
@@ -127,11 +129,11 @@ class Office:
         return list(self.store.connection.execute(sql))
 
     def alerts(self, rule: str = "stay_expired") -> list[AlertRow]:
-        return Pages(self.path).alerts(AlertFilter(states=STATES, rule=rule), 1000)
+        return Pages(self.where).alerts(AlertFilter(states=STATES, rule=rule), 1000)
 
     def notices(self) -> list[NoticeRow]:
         """Oldest first."""
-        return Pages(self.path).notices("", 1000)[::-1]
+        return Pages(self.where).notices("", 1000)[::-1]
 
 
 def statuses(answers: tuple[Answer, ...] | list[Answer]) -> list[str]:

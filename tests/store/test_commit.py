@@ -18,6 +18,7 @@ from alerts.core.turn import turn
 from alerts.store.database import SchemaError, connect, migrate, transaction
 from alerts.store.sqlite import Quarantined, SqliteStore
 from tests.properties.worlds import COMPLETE, Batch, decode_kept, decoded, moment
+from tests.servers.databases import where
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NOTICE = Notice(
@@ -37,7 +38,7 @@ NOTICE = Notice(
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "lapor.db", decode_kept)
+    store = SqliteStore(where(tmp_path / "lapor.db"), decode_kept)
     yield store
     store.close()
 

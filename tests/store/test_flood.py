@@ -19,6 +19,7 @@ from alerts.store.sqlite import SqliteStore
 from tests.core.test_plan import MORNING, UNITS, change
 from tests.properties.histories import shipped
 from tests.properties.worlds import decode_kept
+from tests.servers.databases import where
 
 ALERTS, TURNS = 20_000, 20
 OFF = {"": Limit(at_least=10**9)}
@@ -27,7 +28,7 @@ STEPS = 1000  # of SQLite between two counts
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(tmp_path / "lapor.db", decode_kept)
+    store = SqliteStore(where(tmp_path / "lapor.db"), decode_kept)
     store.connection.pragma("synchronous", "off")
     yield store
     store.close()

@@ -13,6 +13,7 @@ from alerts.core.register.subject import encode
 from alerts.core.turn import turn
 from alerts.store.sqlite import SqliteStore
 from tests.properties.worlds import COMPLETE, Batch, decode_kept
+from tests.servers.databases import where
 from tests.store.test_commit import permit
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -25,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(path, decode_kept)
+    store = SqliteStore(where(path), decode_kept)
     yield store
     store.close()
 
@@ -40,7 +41,7 @@ def remembered(store: SqliteStore) -> dict[int, bytes]:
 
 def written(path: Path) -> dict[int, bytes]:
     """As a store says that remembers nothing."""
-    fresh = SqliteStore(path, decode_kept)
+    fresh = SqliteStore(where(path), decode_kept)
     try:
         return remembered(fresh)
     finally:
@@ -61,7 +62,7 @@ def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore, path:
 
 def test_what_somebody_else_wrote_is_seen(store: SqliteStore, path: Path) -> None:
     commit(store, permit(1, "X1"))
-    other = SqliteStore(path, decode_kept)
+    other = SqliteStore(where(path), decode_kept)
     commit(other, permit(2, "X1"))
     other.close()
     assert remembered(store) == written(path)

@@ -20,6 +20,7 @@ from alerts.core.register.subject import encode
 from alerts.core.turn import turn
 from alerts.store.sqlite import SqliteStore
 from tests.properties.worlds import AS_HEARD, END, IDENTIFIERS, Batch, decode_kept, decoded, moment, worlds
+from tests.servers.databases import where
 
 few = settings(
     max_examples=50,
@@ -32,7 +33,7 @@ few = settings(
 
 @contextmanager
 def open_store(path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(path, decode_kept)
+    store = SqliteStore(where(path), decode_kept)
     try:
         yield store
     finally:

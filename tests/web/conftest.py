@@ -26,6 +26,7 @@ from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.pages import AlertFilter, AlertRow, Pages
 from alerts.store.sqlite import SqliteStore
 from alerts.web.app import RulesState, create_app
+from tests.servers.databases import where
 
 ROOT = Path(__file__).parents[2]
 PASSPORT = "X1234567"
@@ -55,8 +56,8 @@ class Office:
     def __init__(self, folder: Path, decided: Decided) -> None:
         self.now, self.decided = decided.loaded_at, decided
         self.path, self.mailbox = folder / "lapor-dini.sqlite", folder / "mailbox"
-        self.store = SqliteStore(self.path, kept_event(lambda: self.decided))
-        self.pages = Pages(self.path)
+        self.store = SqliteStore(where(self.path), kept_event(lambda: self.decided))
+        self.pages = Pages(where(self.path))
         self.problems: tuple[str, ...] = ()
 
     async def accept(self, raws: list[bytes]) -> list[Answer]:
