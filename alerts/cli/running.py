@@ -109,7 +109,12 @@ def _rules_state(service: Service) -> RulesState:
     decided = service.decided
     policy = decided.policy
     return RulesState(
-        decided.settled, service.problems, decided.loaded_at, policy.case_prefix, service.refused_since, policy.duties
+        decided.settled,
+        service.rules.problems,
+        decided.loaded_at,
+        policy.case_prefix,
+        service.rules.refused_since,
+        policy.duties,
     )
 
 

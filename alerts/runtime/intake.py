@@ -113,11 +113,12 @@ def take(
 
     def judged() -> tuple[Effects, tuple[Notice, ...]]:
         batch = [(_corrects(store, read, meant), raw) for raw, read in group if not isinstance(read, Rejection)]
-        effects = turn(store.register, batch, decided.settled, now)
+        at = max(now, store.register.last_turn() or now)  # a clock set back, or behind another's, takes nothing back
+        effects = turn(store.register, batch, decided.settled, at)
         untold = Guarded(fired=count_fired(effects.changes)), ()
-        guarded, notices = _to_tell(store, decided, effects.changes, now) if tell else untold
-        quarantined = [] if retried else _quarantined(effects, refused, now)
-        store.commit(effects, notices, quarantined, retried=retried, guarded=guarded, now=now)
+        guarded, notices = _to_tell(store, decided, effects.changes, at) if tell else untold
+        quarantined = [] if retried else _quarantined(effects, refused, at)
+        store.commit(effects, notices, quarantined, retried=retried, guarded=guarded, now=at)
         return effects, notices
 
     effects, notices = in_turn(store, judged)

@@ -1,4 +1,4 @@
-"""The embedded service: intake, engine, dispatcher and page in one process on one SQLite file.
+"""The service: intake, engine and dispatcher in one process, or one of them where there are many on one database.
 
     accept() -> queue -> [group of events] -> take(): one transaction -> answers
     clock    -> next_change reached        -> take() of no events
@@ -15,21 +15,22 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 
 from alerts.channels.render import Templates
-from alerts.core.admins import Matter, notices_to_admins, refused
 from alerts.core.ports import Answer, Unavailable
 from alerts.runtime import clock
 from alerts.runtime.dispatcher import Dispatcher, Sender
+from alerts.runtime.in_force import InForce
 from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
 from alerts.runtime.settings import Settings, channels
-from alerts.runtime.settle import Decided, files_fingerprint, kinds_to_judge_again, read_still
+from alerts.runtime.settle import Decided, Read
 from alerts.store.book import LEASE_S
-from alerts.store.database import from_us
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.sqlite import SqliteStore
 
@@ -38,7 +39,6 @@ LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
 WATCH_EVERY_S = 2.0
 STORE_RETRY_S = 5.0
 ANSWERED_WITHIN_S = 5.0  # hand-offs under way when the process is to end; a carrier that takes longer is left in doubt
-REFUSED = "files refused since"  # a note in the store, so that a restart tells nothing twice
 ASK_EVERY_S = 180.0  # carriers that can be asked what became of notices
 
 log = logging.getLogger("lapor-dini")
@@ -53,14 +53,11 @@ class RegisterError(Exception):
 class Service:
     """Raises SchemaError and ValueError at construction, when the store or the files cannot be used at all."""
 
-    def __init__(self, settings: Settings, decided: Decided) -> None:
-        self.decided = decided
-        self.problems: tuple[str, ...] = ()  # why the newest edit of the files is not in force...
-        self.refused_since: datetime | None = None  # ...and since when
-        self._settings = settings
+    def __init__(self, settings: Settings, decided: Decided, *, judges: bool = True, hands_over: bool = True) -> None:
+        self._judges, self._hands_over = judges, hands_over
         settings.data.mkdir(parents=True, exist_ok=True)
-        self._store = SqliteStore(settings.database, kept_event(lambda: self.decided))
-        self._now = self._store.register.last_turn() or from_us(0)  # of turns; a clock set back takes nothing back
+        self._store = SqliteStore(settings.database, kept_event(lambda: self.decided), _name(settings))
+        self.rules = InForce(settings.rules, decided, self._store)
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(maxsize=10_000)
         self._lock = asyncio.Lock()
         self._turning = threading.Lock()
@@ -71,10 +68,11 @@ class Service:
         templates = Templates([settings.templates])
         sender = Sender(settings.mail_from, settings.mail_domain)
         self._dispatcher = Dispatcher(self._store.book, self._lock, carriers, templates, sender)
-        if self._store.get("decisions") != decided.fingerprint:
-            self._store.judge_again(kinds_to_judge_again(None, decided.settled), clock.now(), decided.fingerprint)
-        if self._store.get(REFUSED):  # when the last process ended; a start is refused while they are
-            self._tell_admins(decided, clock.now())
+        self.rules.start(clock.now())
+
+    @property
+    def decided(self) -> Decided:
+        return self.rules.decided
 
     async def accept(self, raws: Sequence[bytes]) -> list[Answer]:
         """Answers once the events are committed. Raises Unavailable when that was not possible; then none was accepted."""
@@ -94,8 +92,10 @@ class Service:
         """Serve until cancelled. Raises RegisterError in an exception group."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._turns())
-                tasks.create_task(self._notices())
+                if self._judges:
+                    tasks.create_task(self._turns())
+                if self._hands_over:
+                    tasks.create_task(self._notices())
                 tasks.create_task(self._watch())
         finally:
             with self._turning:  # a turn in its thread goes on to its end when its task is cancelled
@@ -131,7 +131,7 @@ class Service:
         """One turn, and how long until the next one is needed if nothing comes."""
         with self._turning:
             decided = self.decided
-            now = self._now = max(clock.now(), self._now)
+            now = clock.now()
             try:
                 taken = take_safely(self._store, decided, [(raw, read_event(raw, now, decided)) for raw in raws], now)
             except msgspec.DecodeError as error:
@@ -211,59 +211,28 @@ class Service:
     # Files --------------------------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        """An edit is read when the files have not changed between two looks: editors write in steps, and two may write at once."""
-        seen = last = self.decided.fingerprint
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            before, last = last, await asyncio.to_thread(files_fingerprint, self._settings.rules)
-            if last == seen or last != before:
+            now = clock.now()
+            read = await asyncio.to_thread(self.rules.edited, now)
+            if read is None:
                 continue
             try:
-                if await self._settle_again(clock.now()):
-                    seen = last
+                async with self._lock:
+                    await asyncio.to_thread(self._settle, read, now)
             except STORE_ERRORS as error:
                 log.error("the edited rules are not in force yet, the store cannot take them over: %s", error)
-
-    async def _settle_again(self, now: datetime) -> bool:
-        """Whether the files could be read in one state; right or not."""
-        read = await asyncio.to_thread(read_still, self._settings.rules, now, clock.today())
-        if read is None:
-            return False
-        decided, problems, _ = read
-        if decided is None:
-            log.error("the edited rules are NOT in force, the last good set is:\n%s", "\n".join(problems))
-            async with self._lock:
-                await asyncio.to_thread(self._refuse_edit, problems, now)
+            self._work.set()
             self._wake_dispatch()
-            return True
-        kinds = kinds_to_judge_again(self.decided.settled, decided.settled)
-        async with self._lock:
-            await asyncio.to_thread(self._take_over, decided, kinds, now)
-        log.warning("rule set %s is in force", decided.settled.rules.generation)
-        self._work.set()
-        self._wake_dispatch()
-        return True
 
-    def _take_over(self, decided: Decided, kinds: Iterable[str], now: datetime) -> None:
+    def _settle(self, read: Read, now: datetime) -> None:
         with self._turning:
-            self._store.judge_again(kinds, now, decided.fingerprint)
-            self.decided, self.problems, self.refused_since = decided, (), None
-            if self._store.get(REFUSED):
-                self._tell_admins(decided, now)
+            self.rules.settle(read, now)
 
-    def _refuse_edit(self, problems: tuple[str, ...], now: datetime) -> None:
-        """Admins are told once of each time that the files are wrong, however often they are edited meanwhile."""
-        with self._turning:
-            if not self._store.get(REFUSED):
-                self._tell_admins(self.decided, now, problems)
-        self.problems, self.refused_since = problems, self.refused_since or now
 
-    def _tell_admins(self, decided: Decided, now: datetime, problems: tuple[str, ...] = ()) -> None:
-        """That the files are refused, or that they are right again."""
-        generation = decided.settled.rules.generation
-        matter = refused(problems, generation) if problems else Matter("mended", generation=generation)
-        notices = notices_to_admins(matter, decided.settled.units, decided.policy, now)
-        self._store.tell_admins(notices, REFUSED, now.isoformat() if problems else None)
+def _name(settings: Settings) -> str:
+    """Of this process among those that hand notices over. On a file there is one, and its successor settles what it left."""
+    return "" if isinstance(settings.database, Path) else uuid4().hex
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from alerts.core.calendar import civil_date
 from alerts.core.engine import MEANING
 from alerts.core.events.areas import AreaCodes
 from alerts.core.policy import Policy
@@ -44,9 +45,10 @@ class Decided(msgspec.Struct, frozen=True):
         return frozenset(office.source for office in self.settled.feeds.offices.values() if office.bps)
 
 
-def read_decisions(
-    root: Path, now: datetime, today: date, units_file: Path | None = None
-) -> tuple[Decided | None, tuple[str, ...], tuple[str, ...]]:
+Read = tuple[Decided | None, tuple[str, ...], tuple[str, ...]]  # what is decided, problems, warnings
+
+
+def read_decisions(root: Path, now: datetime, today: date, units_file: Path | None = None) -> Read:
     """What the folder decides, the problems (then nothing is decided), and the warnings; each `file:line:column …`.
 
     A folder without units.yaml has the shipped units.
@@ -79,12 +81,10 @@ def files_fingerprint(root: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_still(
-    root: Path, now: datetime, today: date
-) -> tuple[Decided | None, tuple[str, ...], tuple[str, ...]] | None:
+def read_still(root: Path, now: datetime) -> Read | None:
     """As `read_decisions`, of a folder that nobody wrote to meanwhile. None where somebody did: half of an edit decides nothing."""
     before = files_fingerprint(root)
-    read = read_decisions(root, now, today)
+    read = read_decisions(root, now, civil_date(now))
     return read if files_fingerprint(root) == before else None
 
 

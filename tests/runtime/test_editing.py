@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.core.calendar import civil_date
-from alerts.runtime import service, settle
+from alerts.runtime import in_force, settle
 from alerts.runtime.settle import files_fingerprint, read_still
 from alerts.store.pages import AlertFilter
 from tests.runtime.conftest import Run
@@ -27,17 +26,17 @@ async def test_admins_are_told_once_of_a_bad_state_and_once_when_it_is_mended(tm
         edit(editable, "stay_expired", "keep: 180d", "keep: 180 days")
         await it.until(lambda: len(to_admins(it)) == 1, "admins are told")
         assert "DITOLAK: 1 kesalahan" in to_admins(it)[0]
-        since = it.service.refused_since
+        since = it.service.rules.refused_since
         edit(editable, "units", "areas: [", "areas: [15.06, ")
-        await it.until(lambda: len(it.service.problems) > 1, "another mistake is seen")
-        assert it.service.refused_since == since
+        await it.until(lambda: len(it.service.rules.problems) > 1, "another mistake is seen")
+        assert it.service.rules.refused_since == since
         await it.accept(overstay(1))
         assert it.alert().generation == generation, "the last good set judges, and says so on the alert"
         edit(editable, "units", "areas: [15.06, ", "areas: [")
         edit(editable, "stay_expired", "keep: 180 days", "keep: 170d")
         await it.until(lambda: len(to_admins(it)) == 2, "admins are told that it is mended")
         assert "kembali benar" in to_admins(it)[1]
-        assert (it.service.problems, it.service.refused_since) == ((), None)
+        assert (it.service.rules.problems, it.service.rules.refused_since) == ((), None)
         await it.accept(overstay(2))
         rows = it.pages.alerts(AlertFilter(states=STATES, rule="stay_expired"), 10)
         assert {row.generation for row in rows if row.item == "P2"} == {it.service.decided.settled.rules.generation}
@@ -77,7 +76,7 @@ async def test_a_file_that_is_truncated_and_written_anew_does_no_harm(
                 path.write_bytes(whole)
             return files_fingerprint(root)
 
-        monkeypatch.setattr(service, "files_fingerprint", writes_between_looks)
+        monkeypatch.setattr(in_force, "files_fingerprint", writes_between_looks)
         await it.until(lambda: it.service.decided is not before, "the whole file is in force")
         assert path.read_bytes() == whole
         assert len(told) > 20
@@ -95,7 +94,7 @@ async def test_a_file_that_is_renamed_into_place_is_read_once(tmp_path: Path, ed
         new.replace(path)
         await it.until(lambda: it.service.decided is not before, "the edit is in force")
         assert str(it.service.decided.settled.rules.by_id["stay_expired"].keep) == "170d"
-        assert it.service.problems == ()
+        assert it.service.rules.problems == ()
 
 
 def test_an_edit_while_the_files_are_read_decides_nothing(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,8 +107,8 @@ def test_an_edit_while_the_files_are_read_decides_nothing(root: Path, monkeypatc
         return load(*arguments)
 
     monkeypatch.setattr(settle, "load_setup", meanwhile)
-    assert read_still(root, NOW, civil_date(NOW)) is None
-    again = read_still(root, NOW, civil_date(NOW))
+    assert read_still(root, NOW) is None
+    again = read_still(root, NOW)
     assert again
     assert again[0]
     assert str(again[0].settled.rules.by_id["stay_expired"].keep) == "170d"
@@ -131,7 +130,7 @@ async def test_two_editors_at_once_end_with_all_of_both_edits(tmp_path: Path, ed
             lambda: {id: str(it.service.decided.settled.rules.by_id[id].keep) for id in kept} == kept,
             "both are in force",
         )
-        assert it.service.problems == ()
+        assert it.service.rules.problems == ()
 
 
 WAYS = [

@@ -134,7 +134,7 @@ async def test_a_broken_edit_keeps_the_last_set_in_force_and_is_forgotten_once_m
         before = it.service.decided
 
         def broken() -> set[str]:
-            return {problem.split(":")[0].rpartition("/")[2] for problem in it.service.problems}
+            return {problem.split(":")[0].rpartition("/")[2] for problem in it.service.rules.problems}
 
         edit(editable, "stay_expired", "keep: 180d", "keep: 180 days")
         edit(editable, "units", "areas: [", "areas: [15.06, ")
@@ -144,7 +144,7 @@ async def test_a_broken_edit_keeps_the_last_set_in_force_and_is_forgotten_once_m
         assert it.service.decided is before
         edit(editable, "stay_expired", "keep: 180 days", "keep: 180d")
         edit(editable, "units", "areas: [15.06, ", "areas: [")
-        await it.until(lambda: not it.service.problems, "the mended files are in force")
+        await it.until(lambda: not it.service.rules.problems, "the mended files are in force")
 
 
 @pytest.mark.parametrize(
