@@ -28,7 +28,7 @@ from alerts.runtime.settle import Decided
 from alerts.store.database import SchemaError
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.pages import Pages
-from alerts.web.app import RulesState, create_app
+from alerts.web.app import RulesState, Work, create_app
 
 
 def serve() -> None:
@@ -62,6 +62,7 @@ def _serve(settings: Settings, decided: Decided, listener: socket.socket) -> Non
         state=lambda: _rules_state(service),
         mailbox=settings.mailbox,
         hosts=(settings.host, "localhost", "127.0.0.1", "[::1]"),
+        work=Work(turns=lambda: service.meters.turns, registry=service.meters.registry),
     )
     config = uvicorn.Config(web, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
     server = _Server(config, service)

@@ -28,6 +28,7 @@ from alerts.runtime import clock
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.in_force import InForce
 from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
+from alerts.runtime.meters import Meters
 from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, Read
 from alerts.store.book import LEASE_S
@@ -55,6 +56,7 @@ class Service:
 
     def __init__(self, settings: Settings, decided: Decided, *, judges: bool = True, hands_over: bool = True) -> None:
         self._judges, self._hands_over = judges, hands_over
+        self.meters = Meters()
         settings.data.mkdir(parents=True, exist_ok=True)
         self._store = SqliteStore(settings.database, kept_event(lambda: self.decided), _name(settings))
         self.rules = InForce(settings.rules, decided, self._store)
@@ -129,7 +131,7 @@ class Service:
 
     def _turn(self, raws: Sequence[bytes]) -> tuple[Taken, float]:
         """One turn, and how long until the next one is needed if nothing comes."""
-        with self._turning:
+        with self._turning, self.meters.turn(len(raws)):
             decided = self.decided
             now = clock.now()
             try:

@@ -16,13 +16,14 @@ import msgspec
 from alerts.core.events.envelope import Event
 from alerts.core.events.identifiers import identifier_of_key
 from alerts.core.feeds import FeedState
+from alerts.core.health import Pulse
 from alerts.core.register.facts import EmployerFacts
 from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Severity
+from alerts.store import figures
 from alerts.store.book import Owed, SqliteBook
 from alerts.store.database import Connection, Where, connect, from_us, json_array
-from alerts.store.errors import STORE_ERRORS
 from alerts.store.guard import HoldRow, SqliteGuardBook
 from alerts.store.lateness import Lateness, measured
 from alerts.store.register import SqliteRegister
@@ -293,13 +294,20 @@ class Pages:
         with self._read() as db:
             return list(SqliteGuardBook(db).rows())
 
-    def readable(self) -> bool:
-        """Whether the store answers at all."""
-        try:
-            self.books()
-        except STORE_ERRORS:
-            return False
-        return True
+    # For operators ------------------------------------------------------------------------------------------------------
+
+    def pulse(self, now: datetime) -> Pulse:
+        with self._read() as db:
+            return figures.pulse(db, now)
+
+    def outbox(self) -> figures.Outbox:
+        with self._read() as db:
+            return figures.outbox(db)
+
+    def counts(self) -> tuple[int, int]:
+        """Events ever refused, and deadlines that wait for a silent source."""
+        with self._read() as db:
+            return figures.refusals(db), figures.waiting_alerts(db)
 
 
 _ALERT = (

@@ -7,17 +7,15 @@ length) is refused before an event of it is taken, so that a misspelt `dry_run` 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 
 from alerts.core.events.envelope import MAX_BATCH_BYTES, read_batch
 from alerts.core.events.reasons import Reason, Rejection
 from alerts.core.ports import Answer, Unavailable
-from alerts.store.pages import Pages
-from alerts.web.ports import Intake, RulesState
+from alerts.web.ports import Intake
 
 ONE = ("application/cloudevents+json", "application/json")
 BATCH = "application/cloudevents-batch+json"
@@ -35,8 +33,8 @@ class _Refused(Exception):  # noqa: N818 - reads as what happened
 
 
 class Api:
-    def __init__(self, intake: Intake, pages: Pages, state: Callable[[], RulesState]) -> None:
-        self._intake, self._pages, self._state = intake, pages, state
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
 
     async def events(self, request: Request) -> Response:
         """POST one event or a batch; `?dry_run=1` only checks."""
@@ -56,24 +54,6 @@ class Api:
         if batch:
             return JSONResponse(_counted(answers, dry_run))
         return JSONResponse(_spoken(answers[0]), _CODES[answers[0].status])
-
-    async def healthz(self, request: Request) -> Response:
-        """The process answers."""
-        return PlainTextResponse("ok")
-
-    def readyz(self, request: Request) -> Response:
-        """Events can be kept and judged."""
-        state, readable = self._state(), self._pages.readable()
-        rules = len(state.settled.rules.rules)
-        ready = readable and rules > 0
-        content = {
-            "ready": ready,
-            "store": "ok" if readable else "unreadable",
-            "rules": rules,
-            "generation": state.settled.rules.generation,
-            "problems": len(state.problems),
-        }
-        return JSONResponse(content, 200 if ready else 503)
 
 
 def _dry_run(request: Request) -> bool:

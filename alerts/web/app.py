@@ -20,11 +20,11 @@ from starlette.routing import Route
 from alerts.store.pages import Pages
 from alerts.web.api import Api
 from alerts.web.guard import HEADERS, Guard
-from alerts.web.metrics import Metrics
+from alerts.web.operations import Operations, Work
 from alerts.web.ports import Intake, RulesState
 from alerts.web.site import Site
 
-__all__ = ["Intake", "RulesState", "create_app"]
+__all__ = ["Intake", "RulesState", "Work", "create_app"]
 
 _STYLE = Path(__file__).with_name("pages") / "style.css"
 
@@ -41,9 +41,11 @@ def create_app(
     mailbox: Path | None,
     hosts: tuple[str, ...],
     now: Callable[[], datetime] = _utc_now,
+    work: Work | None = None,
 ) -> Starlette:
-    """The application. `hosts` are names it may be asked by, besides loopback; `now` tells the time in UTC."""
-    site, api, metrics = Site(pages, state, mailbox, now), Api(intake, pages, state), Metrics(pages, state, now)
+    """The application. `hosts` are names it may be asked by, besides loopback; `now` tells the time in UTC; `work` is what else
+    the process does, for /readyz and /metrics."""
+    site, api, operations = Site(pages, state, mailbox, now), Api(intake), Operations(pages, state, now, work)
 
     def failed(request: Request, error: Exception) -> Response:
         """Every error: as JSON for programs, as a page for people; never how it came about."""
@@ -62,9 +64,7 @@ def create_app(
     return Starlette(
         routes=[
             Route("/api/v1/events", api.events, methods=["POST"]),
-            Route("/healthz", api.healthz),
-            Route("/readyz", api.readyz),
-            Route("/metrics", metrics.show),
+            *operations.routes(),
             Route("/", site.alerts),
             Route("/alerts/{id}", site.alert),
             Route("/notices", site.notices),

@@ -25,7 +25,7 @@ from alerts.runtime.intake import check, kept_event, read_event, take
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.pages import AlertFilter, AlertRow, Pages
 from alerts.store.sqlite import SqliteStore
-from alerts.web.app import RulesState, create_app
+from alerts.web.app import RulesState, Work, create_app
 from tests.servers.databases import where
 
 ROOT = Path(__file__).parents[2]
@@ -71,9 +71,15 @@ class Office:
         policy, loaded = self.decided.policy, self.decided.loaded_at
         return RulesState(self.decided.settled, self.problems, loaded, policy.case_prefix, duties=policy.duties)
 
-    def app(self, *hosts: str) -> Starlette:
+    def app(self, *hosts: str, work: Work | None = None) -> Starlette:
         return create_app(
-            intake=self, pages=self.pages, state=self.state, mailbox=self.mailbox, hosts=hosts, now=lambda: self.now
+            intake=self,
+            pages=self.pages,
+            state=self.state,
+            mailbox=self.mailbox,
+            hosts=hosts,
+            now=lambda: self.now,
+            work=work,
         )
 
     def pass_time(self, until: str, heard: bool = True) -> None:

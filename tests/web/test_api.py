@@ -167,18 +167,6 @@ async def test_a_foreign_host_cannot_hand_in_events(client: httpx.AsyncClient, o
     assert office.pages.books().received == 0
 
 
-async def test_health_and_readiness(client: httpx.AsyncClient, office: Office) -> None:
-    assert (await client.get("/healthz")).text == "ok"
-    ready = await client.get("/readyz")
-    assert ready.status_code == 200
-    assert ready.json()["generation"] == office.decided.settled.rules.generation
-    office.store.close()
-    office.path.unlink()
-    gone = await client.get("/readyz")
-    assert (gone.status_code, gone.json()["ready"], gone.json()["store"]) == (503, False, "unreadable")
-    assert (await client.get("/healthz")).status_code == 200
-
-
 async def test_an_event_about_an_alert_that_never_was_is_refused(client: httpx.AsyncClient) -> None:
     said = event("9", "alert.acknowledged.v1", "2026-01-02T07:00:00", {"alert": "0" * 20}, "kesbangpol/tanjab-barat")
     answer = await post(client, said)
