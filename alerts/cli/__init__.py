@@ -7,12 +7,14 @@ Exit codes: 0 done · 1 the thing asked about is not right (a failing rule test,
 from __future__ import annotations
 
 import gc
-import logging
+import os
 import sys
 
 import typer
 
 from alerts.cli import explaining, guarding, impacting, judging, keeping, running
+from alerts.cli.terminal import WRONG
+from alerts.runtime import logs
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -68,5 +70,9 @@ def main() -> None:
     # Events and facts hold no cycles, so reference counts free them. Looking for cycles among a million of them cost a fourth
     # of all time; the few that libraries make are still found, less often.
     gc.set_threshold(100_000, 20, 100)
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    app()
+    logs.configure(json=os.environ.get("LAPOR_LOG") == "json")  # settings are read later, and check the rest of it
+    try:
+        app()
+    except Exception:  # a defect: what Python itself would print quotes what it is about
+        logs.log.critical("the command failed", exc_info=True)
+        sys.exit(WRONG)

@@ -18,6 +18,7 @@ import uvicorn
 from alerts.cli.common import Files, JsonOption, alone, decided_by, readable, settings_in_force, store_of
 from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, err, fail, json_line, progress
 from alerts.runtime import clock
+from alerts.runtime.logs import log
 from alerts.runtime.publish import Unreachable
 from alerts.runtime.publish import publish as publish_events
 from alerts.runtime.recorded import load as load_events
@@ -64,11 +65,12 @@ def _serve(settings: Settings, decided: Decided, listener: socket.socket) -> Non
         hosts=(settings.host, "localhost", "127.0.0.1", "[::1]"),
         work=Work(turns=lambda: service.meters.turns, registry=service.meters.registry),
     )
-    config = uvicorn.Config(web, host=settings.host, port=settings.port, log_level="warning", lifespan="off")
-    server = _Server(config, service)
-    err.print(
-        f"lapor-dini: http://{settings.host}:{settings.port}/  (data in {settings.data}, rules in {settings.rules})"
+    config = uvicorn.Config(
+        web, host=settings.host, port=settings.port, log_config=None, log_level="warning", lifespan="off"
     )
+    server = _Server(config, service)
+    address = f"http://{settings.host}:{settings.port}/"
+    log.info("lapor-dini: %s  (data in %s, rules in %s)", address, settings.data, settings.rules)
     asyncio.run(_until_stopped(server, service, listener))
 
 

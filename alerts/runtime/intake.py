@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from alerts.core.judgement import Change
 from alerts.core.plan import Notice, plan
 from alerts.core.ports import Answer, Effects, Unavailable, receipt
 from alerts.core.turn import turn
+from alerts.runtime.logs import about, working_on
 from alerts.runtime.settle import Decided
 from alerts.store.database import transaction
 from alerts.store.errors import STORE_ERRORS, Transient
@@ -40,6 +42,7 @@ AGAIN_AFTER_S = (
 
 Read = Event | Rejection
 T = TypeVar("T")
+REFUSED_TOLD = 10  # of one turn, in the log; the quarantine has them all
 
 _NO_LIMIT = datetime(
     9999, 1, 1, tzinfo=UTC
@@ -108,6 +111,13 @@ def take(
     `tell=False` plans no notices (loading history); `retried` says that the events come out of quarantine, where refused ones
     stay. Raises Unavailable when the store cannot commit; then nothing of the group was accepted.
     """
+    with working_on(group):
+        return _take(store, decided, group, now, tell, retried)
+
+
+def _take(
+    store: SqliteStore, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime, tell: bool, retried: bool
+) -> Taken:
     refused = [(raw, read) for raw, read in group if isinstance(read, Rejection)]
     meant = {(rejection.source, rejection.id): what_supersedes(raw) for raw, rejection in refused}
 
@@ -122,6 +132,8 @@ def take(
         return effects, notices
 
     effects, notices = in_turn(store, judged)
+    if not retried:
+        _tell_refused([rejection for _, rejection in refused])
     for failed in effects.unjudged:
         log.error("judging subject %d failed; it is tried again", failed.subject_id, exc_info=failed.error)
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}
@@ -147,6 +159,14 @@ def in_turn(store: SqliteStore, work: Callable[[], T]) -> T:
         except (*STORE_ERRORS, OSError) as error:
             raise Unavailable(str(error)) from error
     raise AssertionError("unreachable: the last wait is None")
+
+
+def _tell_refused(refused: Sequence[Rejection]) -> None:
+    for rejection in refused[:REFUSED_TOLD]:
+        with about(rejection.source, rejection.id):
+            log.warning("an event was quarantined: %s", "; ".join(map(str, rejection.reasons)))
+    if len(refused) > REFUSED_TOLD:
+        log.warning("and %d more of the same turn were quarantined", len(refused) - REFUSED_TOLD)
 
 
 def _to_tell(
@@ -180,12 +200,18 @@ def _corrects(store: SqliteStore, event: Event, refused: Mapping[tuple[str | Non
 
 def take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime) -> Taken:
     """As `take`; an event that makes judging fail is found by halving the group, and quarantined. That is a defect of ours."""
+    one = group[0][1] if len(group) == 1 else None
+    with working_on(group), about(one.source, one.id) if one else nullcontext():
+        return _take_safely(store, decided, group, now)
+
+
+def _take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime) -> Taken:
     try:
         return take(store, decided, group, now)
     except (Unavailable, Transient):
         raise
     except Exception as error:
-        log.exception("judging failed")
+        log.exception("judging %d events failed", len(group))
         if not group:
             raise
         if len(group) == 1:

@@ -49,6 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sms_success: str  # what only a good answer holds; nobody can guess it, so there is no default
     sms_secrets: dict[str, str]
     gammu_database: str
+    log: str  # lines for people (text) or for programs (json)
 
     @property
     def database(self) -> Where:
@@ -103,6 +104,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         sms_success=read("SMS_SUCCESS", ""),
         sms_secrets=read("SMS_SECRETS_FILE", {}, lambda path: _json_object(_secret(path))),
         gammu_database=read("GAMMU_DATABASE", ""),
+        log=read("LOG", "text", _log),
     )
     mistakes += (
         f"{name}: unknown setting" for name in sorted(environment) if name.startswith("LAPOR_") and name not in _NAMES
@@ -181,6 +183,12 @@ def _address(text: str) -> str:
 def _starttls(text: str) -> str:
     if text not in ("required", "never"):
         raise ValueError(f"{text!r}: write required, or never for a relay on this machine")
+    return text
+
+
+def _log(text: str) -> str:
+    if text not in ("text", "json"):
+        raise ValueError(f"{text!r}: write json, or text for people")
     return text
 
 

@@ -26,6 +26,7 @@ MISTAKES = {
     "SMTP_PASSWORD_FILE": "nowhere",
     "SMS_FIELDS": "to=x",
     "SMS_SECRETS_FILE": "nowhere",
+    "LOG": "xml",
     "RULEZ": "rules",
     "DATABASE": "x.sqlite",
 }
