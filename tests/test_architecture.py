@@ -19,9 +19,10 @@ MAY_IMPORT = {
     "channels": {"core", "channels"},
     "store": {"core", "store"},
     "sample": {"core", "sample"},
+    "publisher": {"publisher"},  # agencies may take it without the rest
     "web": {"core", "files", "channels", "store", "web"},
-    "runtime": {"core", "files", "channels", "store", "runtime"},
-    "cli": {"core", "files", "channels", "store", "runtime", "sample", "web", "cli"},
+    "runtime": {"core", "files", "channels", "store", "publisher", "runtime"},
+    "cli": {"core", "files", "channels", "store", "publisher", "runtime", "sample", "web", "cli"},
 }
 NOT_IN_CORE = {
     "asyncio",

@@ -21,6 +21,9 @@ from alerts.channels.gammu import GammuSmsd
 from alerts.channels.mailbox import Mailbox
 from alerts.channels.sms import Form, HttpGateway
 from alerts.core.letters import Message
+from alerts.publisher.connection import Connection
+from alerts.runtime.broker import NAMES as BROKER_NAMES
+from alerts.runtime.broker import read_broker
 from alerts.store.database import Address, Where
 
 
@@ -50,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sms_secrets: dict[str, str]
     gammu_database: str
     log: str  # lines for people (text) or for programs (json)
+    kafka: Connection | None  # None: embedded, without a broker
 
     @property
     def database(self) -> Where:
@@ -85,7 +89,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             mistakes.append(f"LAPOR_{name}: {error}")
             return default
 
+    kafka, wrong = read_broker(environment, _secret)
+    mistakes += wrong
     settings = Settings(
+        kafka=kafka,
         data=read("DATA", Path("var"), Path),
         database_url=read("DATABASE", "", _address),
         database_password=read("DATABASE_PASSWORD_FILE", "", _secret),
@@ -155,6 +162,7 @@ _NAMES |= {
     "LAPOR_URL",
     "LAPOR_DATABASE",
     "LAPOR_DATABASE_PASSWORD_FILE",
+    *BROKER_NAMES,
 }
 
 

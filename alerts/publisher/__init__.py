@@ -1,0 +1,1 @@
+"""Publishing events to Kafka, for agencies. Needs kafka-python and msgspec, and nothing else of lapor-dini."""
