@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from alerts.cli import explaining, guarding, impacting, judging, keeping, running
+from alerts.cli import brokering, explaining, guarding, impacting, judging, keeping, running
 from alerts.cli.terminal import WRONG
 from alerts.runtime import logs
 
@@ -59,6 +59,11 @@ guard.command("list")(guarding.guard_list)
 guard.command("release")(guarding.guard_release)
 guard.command("drop")(guarding.guard_drop)
 app.add_typer(guard, name="guard")
+
+kafka = typer.Typer(no_args_is_help=True, help="Topics of the broker.")
+kafka.callback()(lambda: None)  # else typer takes the only command for the group itself
+kafka.command("init")(brokering.kafka_init)
+app.add_typer(kafka, name="kafka")
 
 events = typer.Typer(no_args_is_help=True, help="The event catalogue.")
 events.command("schemas")(judging.events_schemas)

@@ -101,7 +101,7 @@ def no_broker(connection: Connection, error: BaseException) -> NoBroker:
     if name == "InvalidReceiveError":
         text = f"{connection.servers} does not speak {connection.security}; check the port and the security protocol"
         return NoBroker(text, settings=True)
-    return NoBroker(f"{connection.servers} does not answer: {error}")
+    return NoBroker(f"{connection.servers}: {error}")
 
 
 def _look(connection: Connection) -> None:
