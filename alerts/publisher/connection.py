@@ -10,6 +10,7 @@ import logging
 import socket
 import ssl
 from collections.abc import Callable
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +38,11 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     def addresses(self) -> list[tuple[str, int]]:
         pairs = (server.strip().rpartition(":") for server in self.servers.split(","))
         return [(host.strip("[]"), int(port)) for host, _, port in pairs]
+
+    @property
+    def exposed(self) -> list[str]:
+        """The hosts that names of persons would reach over a network that anybody may listen to."""
+        return [host for host, _ in self.addresses if self.security.endswith("PLAINTEXT") and not _near(host)]
 
     def ssl_context(self) -> ssl.SSLContext | None:
         """For TLS 1.2 or newer, with the host name checked; None for a broker without TLS."""
@@ -102,6 +108,14 @@ def no_broker(connection: Connection, error: BaseException) -> NoBroker:
         text = f"{connection.servers} does not speak {connection.security}; check the port and the security protocol"
         return NoBroker(text, settings=True)
     return NoBroker(f"{connection.servers}: {error}")
+
+
+def _near(host: str) -> bool:
+    """On this machine, or a name of the containers' own network."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return "." not in host
 
 
 def _look(connection: Connection) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 
 from alerts.publisher.connection import Connection
@@ -51,19 +50,8 @@ def _wrong_servers(servers: str, security: str) -> list[str]:
         return [f"LAPOR_KAFKA: {server!r} is no server; write host:port,host:port" for server in wrong]
     if security not in PROTOCOLS:
         return [f"LAPOR_KAFKA_SECURITY: {security!r}; write one of {', '.join(PROTOCOLS)}"]
-    if security.endswith("PLAINTEXT"):  # names of persons would cross a network that anybody may listen to
-        hosts = (host for host, _ in Connection(servers=servers).addresses)
-        far = [host for host in hosts if not _near(host)]
-        return [f"LAPOR_KAFKA_SECURITY: {security} is not accepted for {host}; write SASL_SSL or SSL" for host in far]
-    return []
-
-
-def _near(host: str) -> bool:
-    """On this machine, or a name of the containers' own network."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return "." not in host
+    exposed = Connection(servers=servers, security=security).exposed
+    return [f"LAPOR_KAFKA_SECURITY: {security} is not accepted for {host}; write SASL_SSL or SSL" for host in exposed]
 
 
 def _wrong_login(given: Mapping[str, str], security: str) -> list[str]:
