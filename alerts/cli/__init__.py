@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from alerts.cli import brokering, explaining, guarding, impacting, judging, keeping, running
+from alerts.cli import brokering, explaining, guarding, impacting, judging, keeping, roles, running
 from alerts.cli.terminal import WRONG
 from alerts.runtime import logs
 
@@ -23,7 +23,11 @@ app = typer.Typer(
     help="Deteksi dini, cegah dini, lapor dini: events in, rules judged, officers told.",
 )
 for command in (
-    running.serve,
+    roles.serve,
+    roles.worker,
+    roles.dispatch,
+    roles.web,
+    roles.tick,
     running.publish,
     judging.replay,
     explaining.why,

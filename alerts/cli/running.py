@@ -1,124 +1,23 @@
-"""Commands about the running service: serve, publish, load."""
+"""Commands that bring events: publish, load."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-import uvicorn
 
 from alerts.cli.common import Files, JsonOption, alone, decided_by, readable, settings_in_force, store_of
 from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, err, fail, json_line, progress
 from alerts.runtime import clock
-from alerts.runtime.logs import log
 from alerts.runtime.publish import Unreachable
 from alerts.runtime.publish import publish as publish_events
 from alerts.runtime.recorded import load as load_events
 from alerts.runtime.recorded import read_lines, read_recorded
-from alerts.runtime.service import RegisterError, Service
-from alerts.runtime.settings import Settings
-from alerts.runtime.settle import Decided
-from alerts.store.database import SchemaError
-from alerts.store.errors import STORE_ERRORS
-from alerts.store.pages import Pages
-from alerts.web.app import RulesState, Work, create_app
-
-
-def serve() -> None:
-    """Run everything in one process: intake, engine, notices and the page."""
-    settings = settings_in_force()
-    with alone(settings, NO_SERVICE), _listening(settings) as listener:
-        _serve(settings, decided_by(settings.rules), listener)
-
-
-@contextmanager
-def _listening(settings: Settings) -> Iterator[socket.socket]:
-    """The page's socket, so that a port in use is known before anything starts."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((settings.host, settings.port))
-        except OSError as error:
-            fail(NO_SERVICE, f"{settings.host}:{settings.port}: {error.strerror}; set LAPOR_HOST and LAPOR_PORT")
-        yield listener
-
-
-def _serve(settings: Settings, decided: Decided, listener: socket.socket) -> None:
-    try:
-        service = Service(settings, decided)
-    except (SchemaError, *STORE_ERRORS, OSError) as error:
-        fail(NO_SERVICE, f"the service cannot start: {error}")
-    web = create_app(
-        intake=service,
-        pages=Pages(settings.database),
-        state=lambda: _rules_state(service),
-        mailbox=settings.mailbox,
-        hosts=(settings.host, "localhost", "127.0.0.1", "[::1]"),
-        work=Work(turns=lambda: service.meters.turns, registry=service.meters.registry),
-    )
-    config = uvicorn.Config(
-        web, host=settings.host, port=settings.port, log_config=None, log_level="warning", lifespan="off"
-    )
-    server = _Server(config, service)
-    address = f"http://{settings.host}:{settings.port}/"
-    log.info("lapor-dini: %s  (data in %s, rules in %s)", address, settings.data, settings.rules)
-    asyncio.run(_until_stopped(server, service, listener))
-
-
-class _Server(uvicorn.Server):
-    """Raises a signal that stopped it once more at its end, which ends the process: before that, hand-offs are to end."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await asyncio.gather(super().shutdown(sockets), self._service.end_hand_offs())
-
-
-async def _until_stopped(server: uvicorn.Server, service: Service, listener: socket.socket) -> None:
-    """The page and the service end together; whichever fails first takes the other with it."""
-    tasks = [asyncio.create_task(server.serve(sockets=[listener])), asyncio.create_task(service.run())]
-    done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
-    for task in done:
-        if not task.cancelled() and isinstance(group := task.exception(), BaseExceptionGroup):
-            for error in _leaves(group, RegisterError):
-                fail(NO_SERVICE, f"the service cannot go on: {error}")
-    for task in done:
-        task.result()
-
-
-def _leaves(group: BaseExceptionGroup[BaseException], kind: type[BaseException]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error, kind)
-        elif isinstance(error, kind):
-            yield error
-
-
-def _rules_state(service: Service) -> RulesState:
-    decided = service.decided
-    policy = decided.policy
-    return RulesState(
-        decided.settled,
-        service.rules.problems,
-        decided.loaded_at,
-        policy.case_prefix,
-        service.rules.refused_since,
-        policy.duties,
-    )
 
 
 def publish(

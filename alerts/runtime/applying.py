@@ -1,8 +1,9 @@
 """Handing records from Kafka to the engine, and the numbers that say how it goes.
 
-`apply` puts one batch into the database in one transaction together with the offsets it stands for, and skips what that database
-has already. So the database alone decides what was applied; Kafka's own offsets only say where a worker begins to read, and they
-are given out after `apply` has returned. A record may be handed over many times and counts once.
+`Engine.apply` puts one batch into the database in one transaction together with the offsets it stands for, and skips what that
+database has already. So the database alone decides what was applied, and where a worker begins to read, also after it was
+restored to an earlier hour; Kafka's own offsets are given out after `apply` has returned, for those who watch the lag. A
+record may be handed over many times and counts once.
 
 A database that cannot take a batch is asked again, unready, for a bounded time; then the process ends, having acknowledged
 nothing. Anything else that `apply` raises is a defect of ours and ends the process, too: the engine quarantines what it cannot
@@ -15,16 +16,21 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import msgspec
 
 from alerts.core.ports import Unavailable
 
-STORE_GONE, STALLED, BROKEN = 4, 5, 6  # exit codes: the supervisor starts the worker again, the log says why it ended
+STORE_GONE, STALLED, BROKEN, OTHER_TOPIC = (
+    4,
+    5,
+    6,
+    7,
+)  # exit codes: the supervisor starts the worker again, the log says why it ended
 
 FIRST_RETRY_S = 0.2
 LONGEST_RETRY_S = 5.0
@@ -43,7 +49,13 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     value: bytes
 
 
-Apply = Callable[[Sequence[Record]], None]
+class Engine(Protocol):
+    """What the records are for. Both raise Unavailable where the database cannot be used now; then nothing has happened."""
+
+    def apply(self, records: Sequence[Record], /) -> None: ...
+
+    def positions(self) -> Mapping[Partition, int]:
+        """The last offset applied, of every partition that has one."""
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -111,18 +123,27 @@ class Watch:
 class Feeder:
     """Applies one batch at a time, in a thread of its own, which is the only one to use the database."""
 
-    def __init__(self, apply: Apply, progress: Progress, give_up_s: float) -> None:
-        self._apply, self._give_up_s = apply, give_up_s
+    def __init__(self, engine: Engine, progress: Progress, give_up_s: float) -> None:
+        self._engine, self._give_up_s = engine, give_up_s
         self._thread = ThreadPoolExecutor(1, "apply")
         self._gone_since: float | None = None
         self.progress = progress
+
+    async def positions(self) -> Mapping[Partition, int]:
+        """Where the database is; asked again as long as a batch would be."""
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.positions)
+            except Unavailable as error:
+                self._unavailable(error)
+            await asyncio.sleep(FIRST_RETRY_S)
 
     async def hand_over(self, records: Sequence[Record], halt: asyncio.Event) -> bool:
         """True when the database has them all, False when `halt` came first and they are to be read again."""
         wait_s = FIRST_RETRY_S
         while not halt.is_set():
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._apply, records)
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.apply, records)
             except Unavailable as error:
                 self._unavailable(error)
             except Exception:

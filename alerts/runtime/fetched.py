@@ -26,7 +26,7 @@ from faust.types import TP
 from mode import ServiceT
 from yarl import URL
 
-from alerts.runtime.applying import Feeder, Partition, Read, Record
+from alerts.runtime.applying import OTHER_TOPIC, Feeder, Partition, Read, Record, end
 
 log = logging.getLogger("lapor-dini")
 
@@ -41,6 +41,20 @@ class ListConsumer(driver.Consumer):
     def on_init(self) -> None:
         self._under_way: asyncio.Future[bool] | None = None
         self._missing: dict[TP, tuple[int, int]] = {}  # from, to: offsets that were asked for again
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Where the database is: it has what counts, whatever the group has committed."""
+        await super().seek_to_committed()
+        applied = await self.transport.feeder.positions()
+        assigned = self.assignment()
+        starts = {tp: applied.get((tp.topic, tp.partition), -1) + 1 for tp in assigned}
+        ends = await self.highwaters(*assigned) if assigned else {}
+        if beyond := sorted(tp for tp, start in starts.items() if start > ends[tp]):
+            log.critical("the broker has less of %s than was applied: the topic was made anew, or is another broker's;"
+                         " see lapor-dini kafka forget", beyond)  # fmt: skip
+            end(OTHER_TOPIC)
+        await self.seek_wait(starts)
+        return starts
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
         try:

@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     templates: Path
     host: str
     port: int
+    hosts: tuple[str, ...]  # names that the page may be asked by, beside its own
     smtp_host: str  # empty: mails go to the local mailbox
     smtp_port: int
     smtp_starttls: str  # required | never (loopback only)
@@ -100,6 +101,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         templates=read("TEMPLATES", shipped("templates"), _folder),
         host=read("HOST", "127.0.0.1"),
         port=read("PORT", 8080, _port),
+        hosts=read("HOSTS", (), lambda text: tuple(text.replace(",", " ").split())),
         smtp_host=read("SMTP_HOST", ""),
         smtp_port=read("SMTP_PORT", 587, _port),
         smtp_starttls=read("SMTP_STARTTLS", "required", _starttls),

@@ -19,11 +19,13 @@ from typing import NoReturn
 
 import faust
 import msgspec
-from faust.types.auth import CredentialsT
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import CredentialsT, SASLMechanism
 from faust.types.transports import TransportT
 from yarl import URL
 
-from alerts.runtime.applying import BROKEN, STALLED, Apply, Feeder, Progress, Watch, end
+from alerts.publisher.connection import Connection
+from alerts.runtime.applying import BROKEN, STALLED, Engine, Feeder, Progress, Watch, end
 from alerts.runtime.fetched import ListTransport
 
 COMMIT_EVERY_S = 1.0
@@ -45,6 +47,22 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     rebalance_s: float = 60.0  # a batch may take so long while the group rebalances
     store_gone_s: float = 300.0
     stalled_s: int = 300
+
+    @classmethod
+    def of(cls, broker: Connection) -> WorkerSettings:
+        """For the broker that agencies publish to."""
+        context = broker.ssl_context()
+        credentials: CredentialsT | None = None
+        if broker.security.startswith("SASL"):
+            credentials = SASLCredentials(
+                username=broker.user,
+                password=broker.password,
+                ssl_context=context,
+                mechanism=SASLMechanism.SCRAM_SHA_512,
+            )
+        elif context:
+            credentials = SSLCredentials(context)
+        return cls(brokers=tuple(broker.servers.split(",")), credentials=credentials)
 
 
 class FeederApp(faust.App):
@@ -78,14 +96,14 @@ class FeederApp(faust.App):
         """There is nothing to keep in files."""
 
 
-def run(settings: WorkerSettings, apply: Apply, progress: Progress) -> NoReturn:
-    """Feed `apply` until a signal ends it; then, and whenever it cannot go on, the process ends with a code of its own."""
+def run(settings: WorkerSettings, engine: Engine, progress: Progress) -> NoReturn:
+    """Feed the engine until a signal ends it; then, and whenever it cannot go on, the process ends with a code of its own."""
     with contextlib.suppress(ImportError):
         import uvloop  # noqa: PLC0415 - half as fast again, where it can be had
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     threading.Thread(target=_watch, args=(progress, settings.stalled_s), name="watch", daemon=True).start()
-    end(asyncio.run(_serve(settings, Feeder(apply, progress, settings.store_gone_s))))
+    end(asyncio.run(_serve(settings, Feeder(engine, progress, settings.store_gone_s))))
 
 
 def _watch(progress: Progress, patience: int) -> None:

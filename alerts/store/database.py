@@ -23,7 +23,11 @@ OLDEST_SQLITE = (3, 51, 3)
 
 CACHE_KIB = 64 * 1024  # a large batch fits: pages that spill before the commit are written twice
 
-MIGRATING, TURN = 0x6C61706F7201, 0x6C61706F7202  # locks; "lapor", so that other programs have others
+MIGRATING, TURN, RELAY = (
+    0x6C61706F7201,
+    0x6C61706F7202,
+    0x6C61706F7203,
+)  # locks; "lapor", so that other programs have others
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -139,6 +143,14 @@ def lock(connection: Connection, what: int) -> None:
     """Until the end of the transaction nobody else is past this line. SQLite lets one transaction write at a time anyway."""
     if not isinstance(connection, apsw.Connection):
         list(connection.execute("SELECT pg_advisory_xact_lock(?)", (what,)))
+
+
+def try_lock(connection: Connection, what: int) -> bool:
+    """As `lock`, without waiting: whether this transaction has it now."""
+    if isinstance(connection, apsw.Connection):
+        return True
+    ((ours,),) = connection.execute("SELECT pg_try_advisory_xact_lock(?)", (what,))
+    return bool(ours)
 
 
 def pipelined(connection: Connection) -> AbstractContextManager[None]:

@@ -82,6 +82,13 @@ def create_app(
     )
 
 
+def create_operations_app(
+    *, pages: Pages, state: Callable[[], RulesState], work: Work, now: Callable[[], datetime] = _utc_now
+) -> Starlette:
+    """What a process without pages serves: three routes that name nobody, to whoever asks."""
+    return Starlette(routes=Operations(pages, state, now, work).routes())
+
+
 async def _style(request: Request) -> Response:
     return FileResponse(_STYLE, media_type="text/css")
 

@@ -54,6 +54,13 @@ class Ledger:
         self._held(worker, "inside")
         connection.execute("COMMIT")
 
+    def positions(self) -> dict[int, int]:
+        """By partition, the last offset applied."""
+        if self.away.exists():
+            raise Unavailable("it is away")
+        with closing(self._connect()) as connection:
+            return {partition: at - 1 for partition, at in self._following(connection).items()}
+
     def _following(self, connection: sqlite3.Connection) -> dict[int, int]:
         return dict(connection.execute("SELECT partition, next FROM applied"))
 

@@ -9,12 +9,12 @@ import logging
 import sqlite3
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from alerts.runtime.applying import Feeder, Progress, Record
+from alerts.runtime.applying import Feeder, Partition, Progress, Record
 from alerts.runtime.worker import WorkerSettings, run
 from tests.kafka.ledger import Ledger
 
@@ -51,9 +51,22 @@ class Forgetful(Ledger):
         return {}
 
 
+class Named:
+    """The engine of one worker."""
+
+    def __init__(self, ledger: Ledger, name: str, topic: str) -> None:
+        self._ledger, self._name, self._topic = ledger, name, topic
+
+    def apply(self, records: Sequence[Record]) -> None:
+        self._ledger.apply(records, self._name)
+
+    def positions(self) -> Mapping[Partition, int]:
+        return {(self._topic, partition): at for partition, at in self._ledger.positions().items()}
+
+
 async def acknowledge_first(feeder: Feeder, records: Sequence[Record], halt: object) -> bool:
     """Planted: it acknowledges what it only means to apply."""
-    threading.Timer(LATER_S, feeder._apply, [records]).start()
+    threading.Timer(LATER_S, feeder._engine.apply, [records]).start()
     return True
 
 
@@ -64,7 +77,8 @@ def main(folder: Path, name: str, settings: str, planted: str) -> None:
         Feeder.hand_over = acknowledge_first  # type: ignore[method-assign]
     progress = Progress()
     threading.Thread(target=show, args=(progress, folder / f"{name}.json"), daemon=True).start()
-    run(WorkerSettings(**msgspec.json.decode(settings)), lambda records: ledger.apply(records, name), progress)
+    given = WorkerSettings(**msgspec.json.decode(settings))
+    run(given, Named(ledger, name, given.topic), progress)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,73 @@
+"""The engine as a worker feeds it: records of a topic in, one transaction that also says up to where they were applied.
+
+Records at or below the position that the database has for their partition have been applied and are left out, whatever the broker
+hands over again. Bytes that are no event go to quarantine like any other refused event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+
+from alerts.core.ports import Unavailable
+from alerts.runtime import clock
+from alerts.runtime.applying import Partition, Record
+from alerts.runtime.in_force import InForce
+from alerts.runtime.intake import Read, in_turn, kept_event, read_event, take_safely
+from alerts.runtime.meters import Meters
+from alerts.runtime.settings import Settings
+from alerts.runtime.settle import Decided
+from alerts.store.errors import STORE_ERRORS
+from alerts.store.sqlite import SqliteStore
+from alerts.store.topics import positions, write_positions
+
+LOOK_EVERY_S = 2.0
+
+
+class Fed:
+    """One worker's engine; `apply` is called by one thread. Raises SchemaError and what STORE_ERRORS names at construction."""
+
+    def __init__(self, settings: Settings, decided: Decided) -> None:
+        self._store = SqliteStore(settings.database, kept_event(lambda: self.rules.decided))
+        self.rules = InForce(settings.rules, decided, self._store)
+        self.meters = Meters()
+        self.rules.start(clock.now())
+        self._looked_at = monotonic()
+
+    def apply(self, records: Sequence[Record]) -> None:
+        """All of them, or Unavailable and none."""
+        self._look()
+        now, decided = clock.now(), self.rules.decided
+        read = [(record, read_event(record.value, now, decided)) for record in records]
+        with self.meters.turn(len(records)):
+            in_turn(self._store, lambda: self._apply(read, decided))
+
+    def positions(self) -> dict[Partition, int]:
+        """The last offset applied of each partition. Raises Unavailable."""
+        try:
+            return positions(self._store.connection)
+        except STORE_ERRORS as error:
+            raise Unavailable(str(error)) from error
+
+    def _apply(self, read: Sequence[tuple[Record, Read]], decided: Decided) -> None:
+        done = positions(self._store.connection)
+        fresh = [(r, event) for r, event in read if r.offset > done.get((r.topic, r.partition), -1)]
+        if not fresh:
+            return
+        take_safely(self._store, decided, [(r.value, event) for r, event in fresh], clock.now())
+        reached: dict[Partition, int] = {}
+        for r, _ in fresh:
+            at = (r.topic, r.partition)
+            reached[at] = max(r.offset, reached.get(at, -1))
+        write_positions(self._store.connection, reached)
+
+    def _look(self) -> None:
+        """At the files, now and then; whoever edits them waits for no event."""
+        if monotonic() - self._looked_at < LOOK_EVERY_S:
+            return
+        self._looked_at = monotonic()
+        if read := self.rules.edited(now := clock.now()):
+            try:
+                self.rules.settle(read, now)
+            except STORE_ERRORS as error:
+                raise Unavailable(str(error)) from error
