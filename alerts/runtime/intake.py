@@ -138,7 +138,8 @@ def _take(
         log.error("judging subject %d failed; it is tried again", failed.subject_id, exc_info=failed.error)
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}
     answers = [_answer(read, effects, fresh) for _, read in group]
-    return Taken(tuple(answers), effects.changes, tuple(notices), effects.more_due)
+    more_due = effects.more_due or bool(guarded.begun or guarded.ended)
+    return Taken(tuple(answers), effects.changes, tuple(notices), more_due)
 
 
 def in_turn(store: SqliteStore, work: Callable[[], T]) -> T:
