@@ -246,7 +246,7 @@ def _stand(
         due=due,
         raised_at=now if old is None or _back_in_shadow(old, rule) else old.raised_at,
         shadow=rule.status is Status.shadow,
-        awaited=awaited_of(old, units[0].id, now),
+        awaited=awaited_of(old, units[0].id, rung.severity, now),
     )
     if old == alert:
         return alert, []

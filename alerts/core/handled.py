@@ -2,8 +2,9 @@
 
 `case_unanswered`: an alert that nobody acknowledges in time (`escalate` of policy.yaml, by severity) is told to the unit above,
 once. The time runs from when the unit was told: when the alert was raised or became this unit's; where it climbs, the nearer of
-both ends counts. While the guard holds the rule nobody is told, so nobody is asked, and the time runs anew from the release. It is
-kept with the alert that stands, so the subject is looked at again when it comes and nothing is polled.
+both ends counts, and where news takes it down, the time runs anew. While the guard holds the rule nobody is told, so nobody is
+asked, and the time runs anew from the release. It is kept with the alert that stands, so the subject is looked at again when it
+comes and nothing is polled.
 This is no rule file since it is about alerts: no register says when somebody was told. Only an acknowledgement since the alert was
 raised and became this unit's answers it; one before a withdrawal was about what was withdrawn.
 """
@@ -18,7 +19,7 @@ import msgspec
 from alerts.core.calendar import MissingYear
 from alerts.core.judgement import Change, Context
 from alerts.core.register.subject import Awaited, Handled, Standing
-from alerts.core.rules import Offset
+from alerts.core.rules import Offset, Severity
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -37,11 +38,16 @@ def closings(handled: tuple[Handled, ...], rule: str, item: str, due: datetime |
     return sum(at < due for at in closed_at), any(at >= due for at in closed_at)
 
 
-def awaited_of(old: Standing | None, unit: str, now: datetime) -> Awaited:
-    """What is awaited of an alert that is this unit's now: of another unit than before, an answer of its own."""
-    if old is None or old.unit == unit:
-        return old.awaited if old else Awaited()
-    return Awaited(None, old.awaited.above_told, asked_at=now, moved_at=now)
+def awaited_of(old: Standing | None, unit: str, severity: Severity, now: datetime) -> Awaited:
+    """What is awaited of an alert as it stands now: of another unit than before an answer of its own, and where news took the
+    alert down the ladder, by the time that the lower step leaves from now."""
+    if old is None:
+        return Awaited()
+    if old.unit != unit:
+        return Awaited(None, old.awaited.above_told, asked_at=now, moved_at=now)
+    if severity < old.severity:
+        return msgspec.structs.replace(old.awaited, by=None, asked_at=now)
+    return old.awaited
 
 
 def await_answers(
