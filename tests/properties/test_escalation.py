@@ -121,7 +121,7 @@ def test_the_unit_above_is_told_once_of_whatever_nobody_acknowledged_in_time_and
     world: Batch, picks: list[int]
 ) -> None:
     told = tell([world], picks)
-    assert told.above == owed(told)
+    assert told.above == owed(told), "not what is owed to the unit above"
     mark(told.above)
 
 
