@@ -58,7 +58,7 @@ def alerts(
             json_line(case=case, **msgspec.structs.asdict(row))
         else:
             due = f"{row.due.astimezone(WIB):%Y-%m-%d}"
-            state = f"shadow {row.state}" if row.shadow else row.state
+            state = f"shadow {row.state}" if row.shadow else ", ".join(filter(None, (row.state, row.untold)))
             table.add_row(case, row.rule, row.severity.name, row.unit, state, due)
     if not as_json:
         out.print(table if rows else "no alerts stand")

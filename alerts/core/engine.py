@@ -28,15 +28,15 @@ import msgspec
 
 from alerts.core.calendar import MissingYear
 from alerts.core.exemptions import exempted
-from alerts.core.handled import await_answers, closings
+from alerts.core.handled import await_answers, awaited_of, closings
 from alerts.core.judgement import Change, Context, Judged, State, Verdict, Waiting
 from alerts.core.register.derive import derive
 from alerts.core.register.facts import EmployerFacts
-from alerts.core.register.subject import AnySubject, Awaited, Standing
+from alerts.core.register.subject import AnySubject, Standing
 from alerts.core.rules import Rule, Status
 from alerts.core.shown import area_of, as_text, read, shown_facts
 
-MEANING = 3  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
+MEANING = 4  # raised when the same facts and rules come to be judged otherwise: every subject is then judged again
 LATE_AFTER = timedelta(hours=1)  # an instant that was missed by more than this is told as late
 _ENDS = {State.expired: ("expired", "kept"), State.closed: ("closed", "closed")}  # change and reason
 
@@ -78,10 +78,8 @@ def _differ(
 ) -> tuple[tuple[Standing, ...], tuple[Change, ...]]:
     """The alerts that stand by these verdicts, in order, and what changed against those that stood."""
     wanted = {(v.rule.id, v.item): v for v in verdicts if v.state is State.wanted}
-    inhibited = {
-        (target, v.item) for v in wanted.values() if v.rule.status is Status.active for target in v.rule.inhibits
-    }
     standing, twins = _standing(subject)
+    inhibited = {(target, v.item) for v in wanted.values() for target in inhibits(v, subject, context)}
     ends = {(v.rule.id, v.item): _ENDS[v.state] for v in verdicts if v.state in _ENDS}
     ends |= {(v.rule.id, v.item): ("withdrawn", f"excepted: {v.exception.reason}") for v in verdicts if v.exception}
     ends |= dict.fromkeys(inhibited, ("expired", "inhibited"))
@@ -102,6 +100,16 @@ def _differ(
             changes.append(_end(old, ends.get(key), context.rules.by_id.get(old.rule), subject, context, now))
     stands.sort(key=lambda s: (s.rule, s.item))
     return tuple(stands), tuple(changes)
+
+
+def inhibits(verdict: Verdict, subject: AnySubject, context: Context) -> tuple[str, ...]:
+    """The rules that give way to this alert. None does to one of which nobody is told: somebody has to be told of something."""
+    rule, item = verdict.rule, verdict.item
+    if not rule.inhibits or rule.status is not Status.active:
+        return ()
+    known = (alert.alert for alert in subject.standing if (alert.rule, alert.item) == (rule.id, item))
+    alert = next(known, None) or alert_id(rule.id, subject.key, item, verdict.round)
+    return () if context.held.hides(rule.id, alert) else rule.inhibits
 
 
 def withdraw_all(subject: AnySubject, context: Context, now: datetime) -> tuple[Change, ...]:
@@ -238,7 +246,7 @@ def _stand(
         due=due,
         raised_at=now if old is None or _back_in_shadow(old, rule) else old.raised_at,
         shadow=rule.status is Status.shadow,
-        awaited=old.awaited if old else Awaited(),
+        awaited=awaited_of(old, units[0].id, rung.severity, now),
     )
     if old == alert:
         return alert, []

@@ -2,8 +2,9 @@
 
 A mistaken edit, a broken feed or a new code list can make one rule accuse thousands. So a rule that fires more than its limit
 within an hour is *held*: its alerts are raised, listed and counted, and nothing about them is sent. Admins are told once. Two
-different persons release it (what still stands is then told, once) or drop it (nobody is told of what waited, and the log of each
-alert says why; a later step is told like any other). A ralat for what was told before is never held.
+different persons release it (what still stands is then told, once) or drop it (nobody is told of what waited, nor of its later
+steps, as long as it stands; lists and the log of each alert say so and why). A ralat for what was told before is never held.
+What nobody is told of asks for no answer and takes no other rule's place: the engine reads that from `judgement.Held`.
 
 Pure: `guard` decides over the changes of a turn and counts that a book gives; the store writes what it returns in the transaction
 of the turn.
@@ -59,6 +60,7 @@ class HeldAlert(msgspec.Struct, frozen=True):
     rule: str
     change: str  # raised | stepped | unanswered: how the first line will put it
     told: tuple[str, ...]  # units to be told
+    dropped: bool = False  # by two persons: nobody is to be told of it any more
 
 
 class Vote(msgspec.Struct, frozen=True):
@@ -95,7 +97,7 @@ class GuardBook(Protocol):
         """How many there are of a kind; more than `up_to` need not be counted."""
 
     def held_alerts(self, alerts: Collection[str]) -> Sequence[HeldAlert]:
-        """Those of these alerts that wait."""
+        """Those of these alerts that wait, or that were dropped."""
 
     def to_tell(self, rule: str, now: datetime) -> Sequence[Change]:
         """The alerts of a held rule that wait and stand, as changes that say what there is to tell now."""
@@ -116,13 +118,15 @@ class Guarded(msgspec.Struct, frozen=True):
     ended: tuple[Ended, ...] = ()
     held: tuple[HeldAlert, ...] = ()  # new, or with more to tell
     taken_back: tuple[str, ...] = ()  # of those, alerts with lines in planned notices
-    gone: tuple[str, ...] = ()  # alerts that ended while they were held, or may have been
+    gone: tuple[str, ...] = ()  # alerts that ended, and so are held or dropped no more
 
 
 def guard(
     changes: Sequence[Change], book: GuardBook, rules: RuleSet, limits: Mapping[str, Limit], now: datetime
 ) -> Guarded:
     """Which of the changes may be told now. `limits` has those of single rules, and under "" that of all others."""
+    rows = _rows(changes, book)
+    changes = [c for c in changes if not (c.change == "stepped" and c.alert in rows and rows[c.alert].dropped)]
     standing = {hold.rule for hold in book.holds()}
     ended = _ended(book.votes(), standing) if standing else ()
     standing -= {end.rule for end in ended}
@@ -133,13 +137,15 @@ def guard(
     )
     begun = tuple(hold for hold in passed if hold)
     taken_back = {alert.alert: alert for hold in begun for alert in book.planned_alerts(hold.rule)}
-    pass_on, held = _sift(changes, standing | {hold.rule for hold in begun}, taken_back, book)
+    waiting = {id: alert for id, alert in rows.items() if not alert.dropped}
+    pass_on, held = _sift(changes, standing | {hold.rule for hold in begun}, waiting, taken_back, book)
     ends = {change.alert for change in changes if change.change in ENDS and change.reason != "renamed"}
     released = [end.rule for end in ended if end.verdict == "release"]
     told = [change for rule in released for change in book.to_tell(rule, now) if change.alert not in ends]
     waits = {id: alert for id, alert in taken_back.items() if id not in ends} | held
-    gone = tuple(sorted(ends)) if standing or begun else ()
-    return Guarded((*told, *pass_on), fired, begun, ended, tuple(waits.values()), tuple(taken_back), gone)
+    return Guarded(
+        (*told, *pass_on), fired, begun, ended, tuple(waits.values()), tuple(taken_back), tuple(sorted(ends))
+    )
 
 
 def count_fired(changes: Sequence[Change]) -> Mapping[str, int]:
@@ -194,24 +200,35 @@ def _fires(change: Change) -> bool:
     return change.change in ("raised", "stepped") and not change.shadow and change.reason != "renamed"
 
 
+def _rows(changes: Sequence[Change], book: GuardBook) -> dict[str, HeldAlert]:
+    """What the book has of the alerts about which there is something new to tell, by the ids that they have now."""
+    now = {change.continues: change.alert for change in changes if change.continues}
+    asked = {change.alert for change in changes if _fires(change)} | now.keys()
+    return {now.get(row.alert, row.alert): row for row in (book.held_alerts(sorted(asked)) if asked else ())}
+
+
 def _sift(
-    changes: Sequence[Change], rules: Collection[str], taken_back: dict[str, HeldAlert], book: GuardBook
+    changes: Sequence[Change],
+    rules: Collection[str],
+    waiting: Mapping[str, HeldAlert],
+    taken_back: Mapping[str, HeldAlert],
+    book: GuardBook,
 ) -> tuple[list[Change], dict[str, HeldAlert]]:
     """What may be told, and what is held of it. An alert that nobody was told of cannot be called unanswered."""
-    back = [change.alert for change in changes if change.rule in rules and _fires(change)]
-    before = {alert.alert: alert for alert in (book.held_alerts(back) if back else ())} | taken_back
-    waited = [change.alert for change in changes if change.reason == "unanswered"]
-    spoken_of = {*(book.spoken_of(waited) if waited else ()), *before}
+    before = {change.alert: change.continues for change in changes if change.continues}
+    waited = {before.get(c.alert, c.alert) for c in changes if c.reason == "unanswered"}
+    spoken_of = {*(book.spoken_of(sorted(waited)) if waited else ())} - taken_back.keys()
     pass_on: list[Change] = []
     held: dict[str, HeldAlert] = {}
     for change in changes:
-        if change.reason == "unanswered" and change.alert not in spoken_of:
+        id = change.alert
+        if change.reason == "unanswered" and before.get(id, id) not in spoken_of:
             continue
         if change.rule in rules and _fires(change):
-            held[change.alert] = hold_back(held.get(change.alert) or before.get(change.alert), change)
+            held[id] = hold_back(held.get(id) or taken_back.get(id) or waiting.get(id), change)
         else:
             if change.change in ENDS:
-                held.pop(change.alert, None)
+                held.pop(id, None)
             pass_on.append(change)
     return pass_on, held
 

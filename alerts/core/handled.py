@@ -2,9 +2,11 @@
 
 `case_unanswered`: an alert that nobody acknowledges in time (`escalate` of policy.yaml, by severity) is told to the unit above,
 once. The time runs from when the unit was told: when the alert was raised or became this unit's; where it climbs, the nearer of
-both ends counts. It is kept with the alert that stands, so the subject is looked at again when it comes and nothing is polled.
+both ends counts, and where news takes it down, the time runs anew. While the guard holds the rule nobody is told, so nobody is
+asked, and the time runs anew from the release. It is kept with the alert that stands, so the subject is looked at again when it
+comes and nothing is polled.
 This is no rule file since it is about alerts: no register says when somebody was told. Only an acknowledgement since the alert was
-raised answers it; one before a withdrawal was about what was withdrawn.
+raised and became this unit's answers it; one before a withdrawal was about what was withdrawn.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import msgspec
 from alerts.core.calendar import MissingYear
 from alerts.core.judgement import Change, Context
 from alerts.core.register.subject import Awaited, Handled, Standing
-from alerts.core.rules import Offset
+from alerts.core.rules import Offset, Severity
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -36,6 +38,18 @@ def closings(handled: tuple[Handled, ...], rule: str, item: str, due: datetime |
     return sum(at < due for at in closed_at), any(at >= due for at in closed_at)
 
 
+def awaited_of(old: Standing | None, unit: str, severity: Severity, now: datetime) -> Awaited:
+    """What is awaited of an alert as it stands now: of another unit than before an answer of its own, and where news took the
+    alert down the ladder, by the time that the lower step leaves from now."""
+    if old is None:
+        return Awaited()
+    if old.unit != unit:
+        return Awaited(None, old.awaited.above_told, asked_at=now, moved_at=now)
+    if severity < old.severity:
+        return msgspec.structs.replace(old.awaited, by=None, asked_at=now)
+    return old.awaited
+
+
 def await_answers(
     stands: Iterable[Standing], changes: Iterable[Change], handled: Sequence[Handled], context: Context, now: datetime
 ) -> Answers:
@@ -45,33 +59,50 @@ def await_answers(
     ahead = list[datetime]()
     for alert in stands:
         why = began.get(alert.alert)
-        before = Awaited() if why == "due" else alert.awaited  # a rule that leaves its trial asks anew
-        by = _answer_by(alert, before, why, context, now)
-        awaited = Awaited(by, before.above_told)
+        before = alert.awaited
+        if why == "due" and alert.raised_at != now:  # a rule that leaves its trial asks anew
+            before = Awaited(asked_at=now, moved_at=before.moved_at)
+        awaited = _awaited(alert, before, why, context, now)
+        by = awaited.by
         if by and not any(_answers(said, alert) for said in handled):
             if by <= now:
                 unanswered.append((alert, _above(alert, context) or alert.unit))
-                awaited = Awaited(None, above_told=True)
+                awaited = msgspec.structs.replace(awaited, by=None, above_told=True)
             else:
                 ahead.append(by)
         kept.append(alert if awaited == alert.awaited else msgspec.structs.replace(alert, awaited=awaited))
     return Answers(tuple(kept), tuple(unanswered), min(ahead, default=None))
 
 
-def _answer_by(alert: Standing, before: Awaited, began: str | None, context: Context, now: datetime) -> datetime | None:
-    """Until when the unit has time. None: nobody is asked, or the unit above was told."""
+def _awaited(alert: Standing, before: Awaited, began: str | None, context: Context, now: datetime) -> Awaited:
+    """Until when the unit has time. Without a `by` nobody is asked, or the unit above was told."""
+    if alert.shadow or before.above_told or context.held.hides(alert.rule, alert.alert):
+        return msgspec.structs.replace(before, by=None)
     wait = context.escalate.get(alert.severity)
-    if alert.shadow or before.above_told:
-        return None
-    if began is None or (began == "step" and wait is None):
-        return before.by
+    released = _released(alert, before, context)
+    if released is None and (began is None or (began == "step" and wait is None)):
+        return before
     if wait is None or _above(alert, context) is None:
+        return msgspec.structs.replace(before, by=None)
+    by = _after(released or now, wait, context)
+    if began == "step":
+        by = min(filter(None, (by, None if released else before.by, _after(now, wait, context))))
+    return msgspec.structs.replace(before, by=by, asked_at=released or before.asked_at)
+
+
+def _released(alert: Standing, before: Awaited, context: Context) -> datetime | None:
+    """When the hold of the rule ended, if the unit has not been asked since: nobody is asked while nobody is told."""
+    ended, asked_at = context.held.ended.get(alert.rule), before.asked_at or alert.raised_at
+    if ended is None or ended < asked_at or (ended == asked_at and before.by):
         return None
+    return ended
+
+
+def _after(instant: datetime, wait: Offset, context: Context) -> datetime:
     try:
-        by = context.calendar.add(now, wait)
+        return context.calendar.add(instant, wait)
     except MissingYear:  # better a little early than not at all
-        by = context.calendar.add(now, Offset(wait.amount, "d"))
-    return min(by, before.by) if began == "step" and before.by else by
+        return context.calendar.add(instant, Offset(wait.amount, "d"))
 
 
 def _above(alert: Standing, context: Context) -> str | None:
@@ -82,4 +113,4 @@ def _above(alert: Standing, context: Context) -> str | None:
 
 def _answers(said: Handled, alert: Standing) -> bool:
     about = (said.rule, said.item) == (alert.rule, alert.item)
-    return about and said.what == "acknowledged" and said.at >= alert.raised_at
+    return about and said.what == "acknowledged" and said.at >= (alert.awaited.moved_at or alert.raised_at)

@@ -16,6 +16,18 @@ from alerts.core.routing import Units
 from alerts.core.rules import Exemption, Offset, Rule, RuleSet, Severity
 
 
+class Held(msgspec.Struct, frozen=True):
+    """What the guard keeps from officers, as judgements read it."""
+
+    rules: frozenset[str] = frozenset()  # of these nothing is told now
+    alerts: frozenset[str] = frozenset()  # two persons dropped these; nothing is told of them
+    ended: Mapping[str, datetime] = {}  # by rule, when its last hold ended
+
+    def hides(self, rule: str, alert: str) -> bool:
+        """Whether nobody is told of this alert of this rule."""
+        return rule in self.rules or alert in self.alerts
+
+
 class Context(msgspec.Struct, frozen=True):
     """Everything a judgement needs besides the subject: what people decided, and how far the sources have got."""
 
@@ -27,6 +39,7 @@ class Context(msgspec.Struct, frozen=True):
     complete_until: Mapping[str, datetime]  # by kind of source; a kind that is missing is not waited for
     last_turn: datetime | None = None  # up to when everything has been judged
     escalate: Mapping[Severity, Offset] = {}  # how long an alert may stay unanswered
+    held: Held = Held()
 
 
 class State(enum.StrEnum):

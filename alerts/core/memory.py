@@ -9,14 +9,16 @@ from functools import partial
 
 from alerts.core.events.envelope import Event
 from alerts.core.feeds import FeedState
+from alerts.core.judgement import Held
 from alerts.core.ports import AlertRef, Effects, Ref, Saved
 from alerts.core.register.subject import AnySubject
 
 
 class MemoryRegister:
-    """Implements `ports.Register`; `apply` is its transaction. `alerts` were raised before, as a refold knows."""
+    """Implements `ports.Register`; `apply` is its transaction. `alerts` were raised before, and the guard holds what is `held`,
+    as a refold knows."""
 
-    def __init__(self, alerts: Mapping[str, AlertRef] | None = None) -> None:
+    def __init__(self, alerts: Mapping[str, AlertRef] | None = None, held: Held | None = None) -> None:
         self.stored: dict[int, Saved] = {}
         self._numbers: dict[Ref, int] = {}
         self._events: dict[int, Event] = {}
@@ -25,6 +27,7 @@ class MemoryRegister:
         self._linkers: dict[str, set[int]] = {}
         self._feeds: dict[str, FeedState] = {}
         self._alerts = dict(alerts or {})
+        self._held = held or Held()
         self._due: list[tuple[datetime, int]] = []  # heaps; an entry counts while it agrees with what is stored
         self._waiting: dict[str, list[tuple[datetime, int]]] = {}
         self._next = (1, 1)
@@ -54,6 +57,9 @@ class MemoryRegister:
 
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
         return {id: self._alerts[id] for id in ids if id in self._alerts}
+
+    def held(self, alerts: Collection[str]) -> Held:
+        return self._held
 
     def last_turn(self) -> datetime | None:
         return self._last_turn

@@ -15,7 +15,7 @@ import msgspec
 from alerts.core.events.envelope import Event
 from alerts.core.events.reasons import Reason
 from alerts.core.feeds import FeedState
-from alerts.core.judgement import Change, Waiting
+from alerts.core.judgement import Change, Held, Waiting
 from alerts.core.register.subject import AnySubject
 
 Ref = tuple[str, str]  # source and id of an event: its identity
@@ -61,6 +61,9 @@ class Register(Protocol):
 
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
         """Alerts ever raised, by id."""
+
+    def held(self, alerts: Collection[str]) -> Held:
+        """What the guard keeps from officers; of dropped alerts, those that are among these."""
 
     def last_turn(self) -> datetime | None:
         """Up to when everything has been judged."""

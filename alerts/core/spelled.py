@@ -12,11 +12,11 @@ from typing import Any
 import msgspec
 
 from alerts.core.calendar import Calendar, MissingYear
-from alerts.core.engine import judge_rule
+from alerts.core.engine import inhibits, judge_rule
 from alerts.core.feeds import FeedState, Watermarks
 from alerts.core.judgement import Context, State, Verdict
 from alerts.core.register.subject import AnySubject
-from alerts.core.rules import Offset, Rule, Status, Step
+from alerts.core.rules import Offset, Rule, Step
 from alerts.core.turn import Settled
 
 
@@ -79,7 +79,7 @@ def inhibitors(
 ) -> Iterator[str]:
     """The rules that stand for this item and take the place of this one."""
     for other in context.rules.about(rule.about):
-        if rule.id in other.inhibits and other.status is Status.active:
-            verdicts = judge_rule(other, subject, view, context, now)
-            if any(v.item == item and v.state is State.wanted for v in verdicts):
+        if rule.id in other.inhibits:
+            stands = (v for v in judge_rule(other, subject, view, context, now) if v.state is State.wanted)
+            if any(v.item == item and rule.id in inhibits(v, subject, context) for v in stands):
                 yield other.id

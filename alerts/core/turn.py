@@ -65,6 +65,8 @@ def turn(
     corrected, withheld = _fold(desk, fresh, mentioned)
     officers = _officers(desk, [k for k in fresh if k.number not in withheld], corrected, alerts)
     complete = Watermarks(settled.feeds, states) if settled.complete is None else settled.complete
+    named = frozenset(desk.touched)
+    more_due = _wake(desk, complete, now, due)
     context = Context(
         settled.rules,
         settled.units,
@@ -74,9 +76,8 @@ def turn(
         complete,
         register.last_turn(),
         settled.escalate,
+        register.held([alert.alert for id in desk.touched for alert in desk.subjects[id].standing]),
     )
-    named = frozenset(desk.touched)
-    more_due = _wake(desk, complete, now, due)
     saved, removed, changes, unjudged = _judge(desk, context, now, named)
     return Effects(
         kept=tuple(fresh),

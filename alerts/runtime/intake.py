@@ -121,7 +121,7 @@ def _take(
     refused = [(raw, read) for raw, read in group if isinstance(read, Rejection)]
     meant = {(rejection.source, rejection.id): what_supersedes(raw) for raw, rejection in refused}
 
-    def judged() -> tuple[Effects, tuple[Notice, ...]]:
+    def judged() -> tuple[Effects, Guarded, tuple[Notice, ...]]:
         batch = [(_corrects(store, read, meant), raw) for raw, read in group if not isinstance(read, Rejection)]
         at = max(now, store.register.last_turn() or now)  # a clock set back, or behind another's, takes nothing back
         effects = turn(store.register, batch, decided.settled, at)
@@ -129,16 +129,17 @@ def _take(
         guarded, notices = _to_tell(store, decided, effects.changes, at) if tell else untold
         quarantined = [] if retried else _quarantined(effects, refused, at)
         store.commit(effects, notices, quarantined, retried=retried, guarded=guarded, now=at)
-        return effects, notices
+        return effects, guarded, notices
 
-    effects, notices = in_turn(store, judged)
+    effects, guarded, notices = in_turn(store, judged)
     if not retried:
         _tell_refused([rejection for _, rejection in refused])
     for failed in effects.unjudged:
         log.error("judging subject %d failed; it is tried again", failed.subject_id, exc_info=failed.error)
     fresh = {(kept.event.source, kept.event.id) for kept in effects.kept}
     answers = [_answer(read, effects, fresh) for _, read in group]
-    return Taken(tuple(answers), effects.changes, tuple(notices), effects.more_due)
+    more_due = effects.more_due or bool(guarded.begun or guarded.ended)
+    return Taken(tuple(answers), effects.changes, tuple(notices), more_due)
 
 
 def in_turn(store: SqliteStore, work: Callable[[], T]) -> T:

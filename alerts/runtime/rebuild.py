@@ -19,6 +19,7 @@ from alerts.runtime.intake import kept_event
 from alerts.runtime.recorded import Progress
 from alerts.runtime.settle import Decided
 from alerts.store.database import Connection, from_us, to_us, transaction
+from alerts.store.register import SqliteRegister
 from alerts.store.sqlite import SqliteStore
 
 BATCH = 1000
@@ -45,8 +46,9 @@ def fold(
 ) -> tuple[MemoryRegister, int]:
     """A register made from the kept events, or from those received by `until`, judged as of `judged_at`."""
     ever = connection.execute("SELECT id, subject, rule, item FROM alerts")
-    register = MemoryRegister({id: AlertRef(subject, rule, item) for id, subject, rule, item in ever})
     read = kept_event(lambda: decided)
+    alerts = {id: AlertRef(subject, rule, item) for id, subject, rule, item in ever}
+    register = MemoryRegister(alerts, SqliteRegister(connection, read).held(alerts))
     last = to_us(until) if until else sys.maxsize
     ((total,),) = connection.execute("SELECT count(*) FROM events WHERE received <= ?", (last,))
     batch: list[Any] = []

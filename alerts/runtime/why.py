@@ -165,7 +165,8 @@ def explain(
             raise NoAnswer(f"no event received by {at or now:%Y-%m-%d %H:%M} UTC speaks of it; write a later --at")
         linked = linked_to(register, subject)
         states = register.feeds()
-        context = context_of(decided.settled, states)
+        held = register.held([alert.alert for alert in subject.standing])
+        context = msgspec.structs.replace(context_of(decided.settled, states), held=held)
         judged = at or now
         view, _ = derive(subject, linked, context.feeds, context.states, judged)
         items = tuple(_items(_judged(rule), subject, view, context, judged))

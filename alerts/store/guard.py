@@ -45,7 +45,7 @@ class SqliteGuardBook:
     def rows(self) -> Sequence[HoldRow]:
         """The held rules with all that there is to say of them."""
         votes = self.votes()
-        waiting = dict(self._rows("SELECT rule, count(*) FROM held_alerts GROUP BY rule"))
+        waiting = dict(self._rows("SELECT rule, count(*) FROM held_alerts WHERE NOT dropped GROUP BY rule"))
         return [
             HoldRow(hold, waiting.get(hold.rule, 0), tuple(v for v in votes if v.rule == hold.rule))
             for hold in self.holds()
@@ -63,12 +63,14 @@ class SqliteGuardBook:
         return Fired(int(hour), tuple(int(count) for (count,) in days))
 
     def subjects(self, kind: str, up_to: int) -> int:
-        sql = "SELECT count(*) FROM (SELECT 1 FROM subjects WHERE kind = ? LIMIT ?) AS some"
+        sql = "SELECT count(*) FROM (SELECT 1 FROM subjects WHERE kind = ? LIMIT ?) AS found"
         ((count,),) = self._rows(sql, kind, up_to)
         return int(count)
 
     def held_alerts(self, alerts: Collection[str]) -> Sequence[HeldAlert]:
-        sql = "SELECT alert, rule, change, told FROM held_alerts WHERE alert IN (SELECT value FROM json_each(?))"
+        sql = (
+            "SELECT alert, rule, change, told, dropped FROM held_alerts WHERE alert IN (SELECT value FROM json_each(?))"
+        )
         return [_held(row) for row in self._rows(sql, json_array(alerts))]
 
     def planned_alerts(self, rule: str) -> Sequence[HeldAlert]:
@@ -90,7 +92,7 @@ class SqliteGuardBook:
         sql = (
             "SELECT h.change, h.told, a.id, a.subject, a.item, a.severity, a.unit, a.area, a.due, a.raised_at, a.late,"
             " a.generation FROM held_alerts h JOIN alerts a ON a.id = h.alert"
-            " WHERE h.rule = ? AND a.state IN ('raised', 'acknowledged') AND NOT a.shadow ORDER BY a.number"
+            " WHERE h.rule = ? AND NOT h.dropped AND a.state IN ('raised', 'acknowledged') AND NOT a.shadow ORDER BY a.number"
         )
         return [_told(rule, now, *row) for row in self._rows(sql, rule)]
 
@@ -139,10 +141,12 @@ def write_guard(connection: Connection, guarded: Guarded, now: datetime) -> None
         told = msgspec.json.encode(held.told).decode()
         row = (held.alert, held.rule, held.change, told)
         connection.execute(
-            "INSERT INTO held_alerts VALUES (?, ?, ?, ?) ON CONFLICT (alert)"
-            " DO UPDATE SET rule = excluded.rule, change = excluded.change, told = excluded.told",
+            "INSERT INTO held_alerts (alert, rule, change, told) VALUES (?, ?, ?, ?) ON CONFLICT (alert)"
+            " DO UPDATE SET rule = excluded.rule, change = excluded.change, told = excluded.told, dropped = false",
             row,
         )
+    for rule in (*(end.rule for end in guarded.ended), *(hold.rule for hold in guarded.begun)):
+        _judge_again(connection, rule, now)
 
 
 def _end(connection: Connection, end: Ended, now: datetime) -> None:
@@ -150,20 +154,33 @@ def _end(connection: Connection, end: Ended, now: datetime) -> None:
     word = {"release": "released", "drop": "dropped"}[end.verdict]
     connection.execute(
         "INSERT INTO alert_changes (at, alert, change, severity, unit, reason, by)"
-        " SELECT ?, a.id, ?, a.severity, a.unit, ?, ? FROM held_alerts h JOIN alerts a ON a.id = h.alert WHERE h.rule = ?",
+        " SELECT ?, a.id, ?, a.severity, a.unit, ?, ? FROM held_alerts h JOIN alerts a ON a.id = h.alert WHERE h.rule = ?"
+        " AND NOT h.dropped",
         (to_us(now), word, end.reason, end.persons, end.rule),
     )
     connection.execute(
         "UPDATE holds SET ended_at = ?, verdict = ?, ended_by = ?, reason = ? WHERE rule = ? AND ended_at IS NULL",
         (to_us(now), end.verdict, end.persons, end.reason, end.rule),
     )
-    connection.execute("DELETE FROM held_alerts WHERE rule = ?", (end.rule,))
+    if end.verdict == "drop":
+        connection.execute("UPDATE held_alerts SET dropped = true WHERE rule = ?", (end.rule,))
+    else:
+        connection.execute("DELETE FROM held_alerts WHERE rule = ? AND NOT dropped", (end.rule,))
     connection.execute("DELETE FROM guard_votes WHERE rule = ?", (end.rule,))
 
 
-def _held(row: tuple[str, str, str, str]) -> HeldAlert:
-    alert, rule, change, told = row
-    return HeldAlert(alert, rule, change, msgspec.json.decode(told, type=tuple[str, ...]))
+def _judge_again(connection: Connection, rule: str, now: datetime) -> None:
+    """What is told of the rule is otherwise from now on, and with it what gives way to it and who is asked for an answer."""
+    connection.execute(
+        "UPDATE subjects SET next_change = CASE WHEN next_change < ?1 THEN next_change ELSE ?1 END WHERE key IN"
+        " (SELECT subject FROM alerts WHERE rule = ?2 AND state IN ('raised', 'acknowledged') AND NOT shadow)",
+        (to_us(now), rule),
+    )
+
+
+def _held(row: tuple[str, str, str, str, int]) -> HeldAlert:
+    alert, rule, change, told, dropped = row
+    return HeldAlert(alert, rule, change, msgspec.json.decode(told, type=tuple[str, ...]), bool(dropped))
 
 
 def _told(rule: str, now: datetime, change: str, told: str, id: str, subject: str, item: str, *row: Any) -> Change:

@@ -63,6 +63,7 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     generation: str
     continues: str | None
     outcome: str | None
+    untold: str  # held | dropped, by the guard, so that nobody is told of it; "" if it is told
 
 
 class ChangeRow(msgspec.Struct, frozen=True):
@@ -312,7 +313,8 @@ class Pages:
 
 _ALERT = (
     "number, id, subject, rule, item, state, severity, unit, due, raised_at, changed_at, reason, facts, late, shadow,"
-    " generation, continues, outcome"
+    " generation, continues, outcome,"
+    " coalesce((SELECT CASE WHEN dropped THEN 'dropped' ELSE 'held' END FROM held_alerts WHERE alert = alerts.id), '')"
 )
 _NOTICE = (
     "id, kind, officer, unit, channel, language, state, reason, created_at, send_after, handed_at, attempts, maybe_twice,"
@@ -357,7 +359,7 @@ def _lines(db: Connection, notices: Collection[str]) -> tuple[dict[str, list[Ale
         "SELECT notice, alert, number, raised_at, change, severity, count FROM (SELECT l.notice, l.alert, a.number,"
         " a.raised_at, l.change, l.severity, count(*) OVER (PARTITION BY l.notice) AS count, row_number() OVER"
         " (PARTITION BY l.notice ORDER BY l.severity DESC, a.number) AS place FROM notice_lines l"
-        " JOIN alerts a ON a.id = l.alert WHERE l.notice IN (SELECT value FROM json_each(?)))"
+        " JOIN alerts a ON a.id = l.alert WHERE l.notice IN (SELECT value FROM json_each(?))) AS counted"
         " WHERE place <= ? ORDER BY notice, place"
     )
     lines: dict[str, list[AlertLine]] = {}

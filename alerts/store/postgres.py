@@ -47,7 +47,7 @@ _AGAIN = ("40001", "40P01", "23505", "55P03", "57P01", "57P02", "57P03", "25P03"
 @lru_cache(maxsize=1000)
 def translate(sql: str) -> str:
     """The statement in PostgreSQL's words, parameters as `$1`."""
-    if "CREATE " in sql:
+    if "CREATE " in sql or "ALTER " in sql:
         return _translate_schema(sql)
     for theirs, ours in _WORDS:
         sql = sql.replace(theirs, ours)

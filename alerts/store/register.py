@@ -12,6 +12,7 @@ import msgspec
 
 from alerts.core.events.envelope import Event
 from alerts.core.feeds import FeedState
+from alerts.core.judgement import Held
 from alerts.core.ports import AlertRef, Ref
 from alerts.core.register.subject import AnySubject, decode
 from alerts.store.database import Connection, from_us, json_array, to_us
@@ -115,6 +116,17 @@ class SqliteRegister:
     def alerts(self, ids: Collection[str]) -> Mapping[str, AlertRef]:
         sql = "SELECT id, subject, rule, item FROM alerts WHERE id IN (SELECT value FROM json_each(?))"
         return {id: AlertRef(subject, rule, item) for id, subject, rule, item in self._rows(sql, json_array(list(ids)))}
+
+    def held(self, alerts: Collection[str]) -> Held:
+        holds = list(self._rows("SELECT rule, max(ended_at), count(*) > count(ended_at) FROM holds GROUP BY rule"))
+        if not holds:  # as in nearly all turns
+            return Held()
+        sql = "SELECT alert FROM held_alerts WHERE dropped AND alert IN (SELECT value FROM json_each(?))"
+        return Held(
+            frozenset(rule for rule, _, now in holds if now),
+            frozenset(alert for (alert,) in self._rows(sql, json_array(alerts))),
+            {rule: from_us(ended) for rule, ended, _ in holds if ended is not None},
+        )
 
     def last_turn(self) -> datetime | None:
         values = list(self._rows("SELECT value FROM meta WHERE name = 'judged_at'"))

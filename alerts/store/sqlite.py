@@ -155,12 +155,14 @@ class SqliteStore:
             self.connection.execute(sql, (to_us(change.time), change.reason, change.alert))
         elif change.change in ("raised", "stepped", "updated"):
             facts = msgspec.json.encode(dict(change.facts)).decode()
-            # An alert that comes back is the same alert; what officers did to it stays, unless it had ended.
+            # An alert that comes back is the same alert; what officers did to it stays, unless it had ended or is another
+            # unit's now, which has not answered yet.
             self.connection.execute(
                 "INSERT INTO alerts (id, subject, rule, item, state, severity, unit, due, changed_at, reason, generation,"
                 " raised_at, area, facts, late, shadow, continues)"
                 " VALUES (?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (id) DO UPDATE SET state = CASE alerts.state WHEN 'acknowledged' THEN alerts.state ELSE 'raised' END,"
+                " ON CONFLICT (id) DO UPDATE SET state = CASE WHEN alerts.state = 'acknowledged' AND excluded.reason <> 'moved'"
+                " AND alerts.unit = excluded.unit THEN alerts.state ELSE 'raised' END,"
                 " severity = excluded.severity, unit = excluded.unit, due = excluded.due, changed_at = excluded.changed_at,"
                 " reason = excluded.reason, generation = excluded.generation, area = excluded.area, facts = excluded.facts,"
                 " shadow = excluded.shadow",

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.core.calendar import Calendar, start_of_day
 from alerts.core.engine import alert_id, step
-from alerts.core.judgement import Change, Context, Judged
+from alerts.core.judgement import Change, Context, Held, Judged
 from alerts.core.register.facts import Lodged, Permit, PersonFacts
 from alerts.core.register.subject import AnySubject, Handled, new_subject
 from alerts.core.rules import Offset, Rule, RuleSet, Severity, Status, Step
@@ -50,8 +50,10 @@ def judge(
     complete: dict[str, datetime] | None = None,
     calendar: Calendar = CALENDAR,
     generation: str = "g1",
+    held: Held | None = None,
 ) -> Judged:
     context = Context(RuleSet(rules or (EXPIRED,), generation), UNITS, calendar, FEEDS, {}, complete or {})
+    context = msgspec.structs.replace(context, held=held or Held())
     return step(subject, {}, context, now)
 
 
@@ -154,6 +156,18 @@ def test_an_inhibited_alert_ends_and_comes_back_when_the_other_goes() -> None:
     assert sorted(said(judged)) == [("expired", "low", "inhibited"), ("raised", "low", "due")]
     assert [s.rule for s in judged.subject.standing] == ["loud"]
     assert [s.rule for s in judge(judged.subject, DUE + 5 * DAY, calm).subject.standing] == ["calm"]
+
+
+def test_none_gives_way_to_a_rule_that_is_held_or_to_an_alert_that_was_dropped() -> None:
+    calm, loud = changed(EXPIRED, id="calm"), changed(EXPIRED, id="loud", inhibits=("calm",))
+    subject = judge(holder(), DUE, calm, loud).subject
+    (alert,) = subject.standing
+    assert alert.rule == "loud"
+    for held in (Held(rules=frozenset({"loud"})), Held(alerts=frozenset({alert.alert}))):
+        for known in (subject, holder()):  # a refold knows of no alert that stands
+            assert [s.rule for s in judge(known, DUE, calm, loud, held=held).subject.standing] == ["calm", "loud"]
+    for held in (Held(rules=frozenset({"calm"})), Held(alerts=frozenset({"another"}))):
+        assert [s.rule for s in judge(subject, DUE, calm, loud, held=held).subject.standing] == ["loud"]
 
 
 def offset(days: int) -> Any:

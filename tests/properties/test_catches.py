@@ -15,14 +15,16 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from alerts.core import engine, identity
+from alerts.core import engine, handled, identity
 from alerts.core.memory import MemoryRegister
 from alerts.core.register import fold
 from alerts.core.register.facts import EMPTY
+from alerts.core.register.subject import Awaited
 from alerts.store.sqlite import SqliteStore
 from tests.properties import (
     test_deadlines,
     test_edits,
+    test_escalation,
     test_exhaustive,
     test_facts,
     test_order,
@@ -58,7 +60,7 @@ def type_of_answer(method: str) -> type[Any]:
 
 # Bugs -------------------------------------------------------------------------------------------------------------------
 
-apply, partition, step = fold.apply, identity.partition, engine.step
+apply, partition, step, await_answers = fold.apply, identity.partition, engine.step, handled.await_answers
 
 
 def piled_up(facts: Any, event: Any, mention: Any) -> Any:
@@ -97,6 +99,19 @@ def looked_at(next_look: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 def forgetful(subject: Any, linked: Any, context: Any, now: Any) -> Any:
     """A step that does not know what stands already."""
     return step(msgspec.structs.replace(subject, standing=()), linked, context, now)
+
+
+def unheard(stands: Any, changes: Any, handled: Any, context: Any, now: Any) -> Any:
+    """No acknowledgement answers anything."""
+    return await_answers(stands, changes, (), context, now)
+
+
+def daily(stands: Any, changes: Any, handled: Any, context: Any, now: Any) -> Any:
+    """The unit above is told again the next day."""
+    answers, tomorrow = await_answers(stands, changes, handled, context, now), now + timedelta(days=1)
+    told = [alert.alert for alert, _ in answers.unanswered]
+    again = [msgspec.structs.replace(s, awaited=Awaited(tomorrow)) if s.alert in told else s for s in answers.stands]
+    return msgspec.structs.replace(answers, stands=tuple(again), next_change=tomorrow if told else answers.next_change)
 
 
 A_DAY_LATE = looked_at(lambda due, now: due + timedelta(days=1))
@@ -148,6 +163,13 @@ def persons() -> None:
     settled(given(test_order.twice)(law.hypothesis.inner_test))()
 
 
+def escalated(*acknowledged: int) -> Callable[[], None]:
+    law: Any = (
+        test_escalation.test_the_unit_above_is_told_once_of_whatever_nobody_acknowledged_in_time_and_of_nothing_else
+    )
+    return lambda: law.hypothesis.inner_test([test_escalation.permit("e1", "2026-03-01")], [*acknowledged])
+
+
 CATCHES: dict[str, tuple[Plant, Callable[[], None], str]] = {  # and what the law says
     "facts pile up": (instead_of(apply, piled_up), same_facts, "other facts in another order"),
     "the first to come is believed": (
@@ -172,6 +194,8 @@ CATCHES: dict[str, tuple[Plant, Callable[[], None], str]] = {  # and what the la
     ),
     "next_change is late": (instead_of(step, A_DAY_LATE), last_look, "not what was said at the last look"),
     "next_change is late, too": (instead_of(step, A_DAY_LATE), timeline, "not when the rules say"),
+    "an answer is not heard": (instead_of(await_answers, unheard), escalated(0), "not what is owed"),
+    "the unit above is told every day": (instead_of(await_answers, daily), escalated(), "not what is owed"),
     "next_change spins": (instead_of(step, EVERY_HOUR), timeline, "for nothing"),
 }  # fmt: skip
 

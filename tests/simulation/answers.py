@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -35,22 +35,32 @@ class Answer(NamedTuple):
     too_early: bool  # the unit above was told before its time
 
 
-def answer(log: Iterable[Log]) -> Answer:
+class Hold(NamedTuple):
+    """When the rule was held; `ended` is None while it is."""
+
+    since: int
+    ended: int | None
+
+
+def answer(log: Iterable[Log], holds: Sequence[Hold]) -> Answer:
     by, above, answered, dropped, too_early = None, False, False, False, False
-    stands = False
-    for line in log:
+    stands, unit, severity = False, "", 0
+    for line in _with_releases(log, holds):
         wait = WAITS.get(Severity(line.severity)) if line.unit != PROVINCE else None
         ends = later(from_us(line.at).astimezone(WIB), wait) if wait else None
         what = line.reason if line.change == "stepped" else line.change
-        if what == "raised" and line.reason != "renamed":
+        if what in ("step", "moved") and line.unit != unit:
+            by, answered = ends, False  # of the unit that had it before
+        elif what == "raised" and line.reason != "renamed":
             # Raised while it stands: out of shadow. What was said of it there was said of this alert.
             by, above, answered, dropped, stands = ends, False, answered and stands, False, True
-        elif what == "moved":
+        elif what == "rule released" and stands:
             by = ends
-        elif what == "step" and ends:
-            by = min(by, ends) if by else ends
+        elif what == "step" and (ends or line.severity < severity):
+            by = min(by, ends) if by and ends and line.severity >= severity else ends
         elif what == "unanswered":
-            too_early |= answered or above or by is None or from_us(line.at) < by
+            too_early |= answered or above or dropped or by is None or from_us(line.at) < by
+            too_early |= any(hold.since < line.at <= (hold.ended or line.at) for hold in holds)
             above = True
         elif what == "acknowledged":
             answered = True
@@ -58,6 +68,21 @@ def answer(log: Iterable[Log]) -> Answer:
             by, stands = None, False
         elif what == "dropped":
             dropped = True
-        if answered or above:
+        unit, severity = line.unit, line.severity
+        if answered or above or dropped:
             by = None
-    return Answer(by, above, dropped, too_early)
+    return Answer(None if any(hold.ended is None for hold in holds) else by, above, dropped, too_early)
+
+
+def _with_releases(log: Iterable[Log], holds: Sequence[Hold]) -> Iterator[Log]:
+    """The log with a line for each end of a hold, behind what happened until then: the time for an answer begins anew."""
+    ends = sorted(hold.ended for hold in holds if hold.ended is not None)
+    last: Log | None = None
+    for line in log:
+        while last and ends and ends[0] < line.at:
+            yield last._replace(at=ends.pop(0), change="rule released", reason="")
+        ends = [end for end in ends if end >= line.at]  # what ended before it was raised
+        yield line
+        last = line
+    for end in ends if last else ():
+        yield last._replace(at=end, change="rule released", reason="")

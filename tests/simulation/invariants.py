@@ -30,7 +30,7 @@ from alerts.core.rules import Severity, Status
 from alerts.runtime.rebuild import differences, refold
 from alerts.store.database import from_us
 from tests.oracle.oracle import RULES, Key, Verdict
-from tests.simulation.answers import Answer, Log, answer
+from tests.simulation.answers import Answer, Hold, Log, answer
 from tests.simulation.edits import decisions
 from tests.simulation.kept import SAME_MEANING, should_stand
 from tests.simulation.lives import SECRET, SECRET_YEAR
@@ -122,7 +122,8 @@ class Invariants:
 
     def _answer(self, alert: str) -> Answer:
         sql = "SELECT at, change, severity, unit, reason FROM alert_changes WHERE alert = ? ORDER BY number"
-        return answer(Log(*row) for row in self.rows(sql, alert))
+        holds = "SELECT since, ended_at FROM holds WHERE rule = (SELECT rule FROM alerts WHERE id = ?)"
+        return answer((Log(*row) for row in self.rows(sql, alert)), [Hold(*row) for row in self.rows(holds, alert)])
 
     def _above(self, alert: str) -> set[str]:
         return {PROVINCE} if self._answer(alert).above else set()
@@ -267,7 +268,7 @@ class Invariants:
             if id in arrived:
                 words[alert, officer, channel] = kind
         standing: dict[str, str] = {}
-        held = {id for (id,) in self.rows("SELECT alert FROM held_alerts")}
+        held = {id for (id,) in self.rows("SELECT alert FROM held_alerts WHERE NOT dropped")}
         for id, state, rule, area, due, severity in self.rows(
             "SELECT id, state, rule, area, due, severity FROM alerts WHERE NOT shadow"
         ):

@@ -62,6 +62,7 @@ async def test_the_log_of_an_alert_says_that_it_was_held_and_why_it_was_dropped(
     assert "Digugurkan, tidak disampaikan / Dropped, nobody is told" in page
     assert "kode wilayah keliru" in page
     assert "Oleh / By Budi, Siti" in page
+    assert (await read(client, "/")).count("Digugurkan, tidak disampaikan / Dropped, nobody is told") == FLOOD
 
 
 async def test_admins_read_which_rule_is_held_and_what_to_do(client: httpx.AsyncClient, flooded: Office) -> None:

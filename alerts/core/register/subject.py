@@ -30,6 +30,8 @@ class Awaited(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     by: datetime | None = None
     above_told: bool = False
+    asked_at: datetime | None = None  # when it was asked for anew; None: when the alert was raised
+    moved_at: datetime | None = None  # when another unit became responsible; what was said before is no answer of that
 
 
 class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
