@@ -145,8 +145,9 @@ def _items(rule: Rule, view: msgspec.Struct) -> list[tuple[str, dict[str, Any]]]
 
 
 def alert_id(rule: str, subject: str, item: str, round: int) -> str:
-    """The same history always gives the same ids (design 8)."""
-    return hashlib.sha256(f"{rule}|{subject}|{item}|{round}".encode()).hexdigest()[:20]
+    """The same history always gives the same ids (design 8). Of a rule of one of two sides (see `sides`): the side and the id."""
+    side, colon, name = rule.rpartition(":")
+    return side + colon + hashlib.sha256(f"{name}|{subject}|{item}|{round}".encode()).hexdigest()[:20]
 
 
 def _judge(
