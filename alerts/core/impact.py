@@ -7,7 +7,7 @@ out, unless one that is concerned gives way to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -67,21 +67,31 @@ def _aspects(course: Course) -> dict[str, object]:
 
 
 def concerned(old: Settled, new: Settled) -> frozenset[str]:
-    """The ids of the rules whose alerts may differ: those judged otherwise, and those that one of these inhibits. It ends there:
-    a rule holds others back as long as it holds for the facts, whether or not it is held back itself."""
+    """The ids of the rules whose alerts may differ: those judged otherwise, and those that give way to one of these."""
     before, after = _judged(old), _judged(new)
     if (old.units, old.feeds, old.calendar) != (new.units, new.feeds, new.calendar):
         return frozenset(before | after)
     edited = set(before.keys() ^ after.keys())
     edited |= {id for id in before.keys() & after.keys() if before[id].meaning != after[id].meaning}
-    inhibited = {target for rules in (before, after) for id in edited & rules.keys() for target in rules[id].inhibits}
-    return frozenset(edited | inhibited)
+    return _reached(edited, lambda id: [t for rules in (before, after) if id in rules for t in rules[id].inhibits])
 
 
 def only(settled: Settled, rules: frozenset[str]) -> Settled:
     """As settled, with these rules alone and those they give way to."""
-    kept = tuple(r for r in settled.rules.rules if r.id in rules or not rules.isdisjoint(r.inhibits))
-    return msgspec.structs.replace(settled, rules=msgspec.structs.replace(settled.rules, rules=kept))
+    judged = _judged(settled).values()
+    kept = _reached(rules, lambda id: [rule.id for rule in judged if id in rule.inhibits])
+    few = tuple(rule for rule in settled.rules.rules if rule.id in kept)
+    return msgspec.structs.replace(settled, rules=msgspec.structs.replace(settled.rules, rules=few))
+
+
+def _reached(rules: Iterable[str], next: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    """These rules, those next to them, and so on. An alert that is held back is raised nowhere, so no officer can have closed it,
+    and while it is not closed it holds back others."""
+    reached, open = set[str](), set(rules)
+    while open:
+        reached |= open
+        open = {id for rule in open for id in next(rule)} - reached
+    return frozenset(reached)
 
 
 def _judged(settled: Settled) -> dict[str, Rule]:
