@@ -66,10 +66,10 @@ def _aspects(course: Course) -> dict[str, object]:
     return dict(zip(ASPECTS, values, strict=True))
 
 
-def concerned(old: Settled, new: Settled) -> frozenset[str]:
-    """The ids of the rules whose alerts may differ: those judged otherwise, and those that give way to one of these."""
+def concerned(old: Settled, new: Settled, told_alike: bool = True) -> frozenset[str]:
+    """The ids of the rules whose alerts or notices may differ: those judged otherwise, and those that give way to one of these."""
     before, after = _judged(old), _judged(new)
-    if (old.units, old.feeds, old.calendar) != (new.units, new.feeds, new.calendar):
+    if not told_alike or (old.units, old.feeds, old.calendar) != (new.units, new.feeds, new.calendar):
         return frozenset(before | after)
     edited = set(before.keys() ^ after.keys())
     edited |= {id for id in before.keys() & after.keys() if before[id].meaning != after[id].meaning}

@@ -71,7 +71,7 @@ def impact(
     events: Sequence[Event], old: Decided, new: Decided, templates: Templates, until: datetime, progress: Progress
 ) -> Impact:
     """Judge the events, in order of receipt, by both; `progress` is told of events done, and of how many there are to do."""
-    rules = concerned(old.settled, new.settled)
+    rules = concerned(old.settled, new.settled, told_alike=old.policy == new.policy)
     telling = {OLD: _Telling(old, templates), NEW: _Telling(new, templates)}
     if rules:
         by_time = groupby(

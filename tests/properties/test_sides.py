@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ from tests.properties.worlds import (
     Batch,
     closing,
     condition,
+    decoded,
     offset,
     rule,
     worlds,
@@ -141,3 +143,15 @@ def test_two_sides_say_what_two_replays_of_all_rules_say(
     differ = list(differences(*map(courses, full)))
     assert list(differences(courses(said[OLD]), courses(said[NEW]))) == differ
     mark(differ)
+
+
+@pytest.mark.parametrize("officer_first", [True, False])
+def test_an_officer_who_corrects_another_sort_of_event_sets_the_sides_apart(officer_first: bool) -> None:
+    """On a side where the alert was never raised, the officer's event is not kept, so it can correct nothing there."""
+    said = {"specversion": "1.0", "source": "kesbangpol/a", "type": "institution.activity_reported.v1"}
+    said |= {"id": "e1", "time": END.isoformat(), "data": {"org_id": "O1", "area": "15.06", "held_on": "2026-05-01"}}
+    corrected = {"supersedes": "c1"} if officer_first else {}
+    world = [decoded(said | corrected), closing("c1", "a" * 20, END, **({} if officer_first else {"supersedes": "e1"}))]
+    sides = edited([]), edited([])
+    assert apart([event for event, _ in world], *sides)
+    assert not apart([event for event, _ in world[:1]], *sides)
