@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,6 +42,7 @@ def rules_impact(
     if not events:
         fail(UNUSABLE, "there are no events to judge")
     ends = last or events[-1].received
+    gc.freeze()  # they stay to the end: no cycles are looked for among them
     with progress("judging") as report:
         found = impact(events, before, after, Templates([settings.templates]), ends, report)
     judged = sum(event.received <= ends for event in events)

@@ -43,17 +43,19 @@ _ENDS = {State.expired: ("expired", "kept"), State.closed: ("closed", "closed")}
 
 def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Context, now: datetime) -> Judged:
     """Judge every rule about the subject at `now` and say what changed since it was last judged."""
-    rules = context.rules.about(subject.kind)
-    if not rules and not subject.standing:
+    alike = context.rules.alike(subject.kind)
+    if not alike and not subject.standing:
         return Judged(subject, (), None, ())
     wanted = context.rules.reads(subject.kind)
     view, holds_until = derive(subject, linked, context.feeds, context.states, now, wanted)
     verdicts = [
         _judge(rule, subject, item, values, context, now)
+        for rules in alike
+        for item, values in _items(rules[0], view)
+        if rules[0].when.holds(values)
         for rule in rules
-        for item, values in _items(rule, view)
-        if rule.when.holds(values)
     ]
+    verdicts.sort(key=_by_rule)
     instants = [v.next_change for v in verdicts if v.next_change]
     if holds_until:
         instants.append(holds_until)
@@ -71,6 +73,10 @@ def step(subject: AnySubject, linked: Mapping[str, EmployerFacts], context: Cont
     stand = {(s.rule, s.item) for s in stands}
     waiting = tuple(_waiting(v, (v.rule.id, v.item) in stand) for v in verdicts if v.waits_for)
     return Judged(changed, changes, next_change, waiting)
+
+
+def _by_rule(verdict: Verdict) -> str:
+    return verdict.rule.id
 
 
 def _differ(
@@ -153,8 +159,9 @@ def _items(rule: Rule, view: msgspec.Struct) -> list[tuple[str, dict[str, Any]]]
 
 
 def alert_id(rule: str, subject: str, item: str, round: int) -> str:
-    """The same history always gives the same ids (design 8)."""
-    return hashlib.sha256(f"{rule}|{subject}|{item}|{round}".encode()).hexdigest()[:20]
+    """The same history always gives the same ids (design 8). Of a rule of one of two sides (see `sides`): the side and the id."""
+    side, colon, name = rule.rpartition(":")
+    return side + colon + hashlib.sha256(f"{name}|{subject}|{item}|{round}".encode()).hexdigest()[:20]
 
 
 def _judge(

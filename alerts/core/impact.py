@@ -1,13 +1,13 @@
 """What an edit of the rules changes: the alerts of the same recorded events, judged by the old rules and by the new.
 
-An alert has the same id under both, since its id says rule, subject, item and round. So each side is a replay, the course of every
-alert is noted, and the two notes are compared. Rules that are judged alike on both sides can give no difference: they are left
-out of the replays, unless one that is concerned gives way to them.
+An alert has the same id under both, since its id says rule, subject, item and round. So the course of every alert is noted on each
+side (see `sides`), and the two notes are compared. Rules that are judged alike on both sides can give no difference: they are left
+out, unless one that is concerned gives way to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -66,21 +66,32 @@ def _aspects(course: Course) -> dict[str, object]:
     return dict(zip(ASPECTS, values, strict=True))
 
 
-def concerned(old: Settled, new: Settled) -> frozenset[str]:
-    """The ids of the rules whose alerts may differ: those judged otherwise, and those that one of these inhibits."""
+def concerned(old: Settled, new: Settled, told_alike: bool = True) -> frozenset[str]:
+    """The ids of the rules whose alerts or notices may differ: those judged otherwise, and those that give way to one of these."""
     before, after = _judged(old), _judged(new)
-    if (old.units, old.feeds, old.calendar) != (new.units, new.feeds, new.calendar):
+    if not told_alike or (old.units, old.feeds, old.calendar) != (new.units, new.feeds, new.calendar):
         return frozenset(before | after)
     edited = set(before.keys() ^ after.keys())
     edited |= {id for id in before.keys() & after.keys() if before[id].meaning != after[id].meaning}
-    inhibited = {target for rules in (before, after) for id in edited & rules.keys() for target in rules[id].inhibits}
-    return frozenset(edited | inhibited)
+    return _reached(edited, lambda id: [t for rules in (before, after) if id in rules for t in rules[id].inhibits])
 
 
 def only(settled: Settled, rules: frozenset[str]) -> Settled:
     """As settled, with these rules alone and those they give way to."""
-    kept = tuple(r for r in settled.rules.rules if r.id in rules or not rules.isdisjoint(r.inhibits))
-    return msgspec.structs.replace(settled, rules=msgspec.structs.replace(settled.rules, rules=kept))
+    judged = _judged(settled).values()
+    kept = _reached(rules, lambda id: [rule.id for rule in judged if id in rule.inhibits])
+    few = tuple(rule for rule in settled.rules.rules if rule.id in kept)
+    return msgspec.structs.replace(settled, rules=msgspec.structs.replace(settled.rules, rules=few))
+
+
+def _reached(rules: Iterable[str], next: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    """These rules, those next to them, and so on. An alert that is held back is raised nowhere, so no officer can have closed it,
+    and while it is not closed it holds back others."""
+    reached, open = set[str](), set(rules)
+    while open:
+        reached |= open
+        open = {id for rule in open for id in next(rule)} - reached
+    return frozenset(reached)
 
 
 def _judged(settled: Settled) -> dict[str, Rule]:

@@ -151,6 +151,10 @@ class RuleSet(msgspec.Struct, frozen=True, dict=True):
         """The rules judged over subjects of this kind, in id order."""
         return self._judged.get(kind, ())
 
+    def alike(self, kind: str) -> tuple[tuple[Rule, ...], ...]:
+        """The same rules, those together that ask the same of the same list: what holds for one holds for all of them."""
+        return self._alike.get(kind, ())
+
     def reads(self, kind: str) -> frozenset[str]:
         """The facts of a subject of this kind that those rules look at, lists by their name: "area", "stays"."""
         return self._reads.get(kind, frozenset())
@@ -166,6 +170,16 @@ class RuleSet(msgspec.Struct, frozen=True, dict=True):
             if rule.status in (Status.active, Status.shadow):
                 judged[rule.about] = (*judged.get(rule.about, ()), rule)
         return judged
+
+    @cached_property
+    def _alike(self) -> dict[str, tuple[tuple[Rule, ...], ...]]:
+        alike: dict[str, dict[tuple[Each | None, str], tuple[Rule, ...]]] = {}
+        for kind, rules in self._judged.items():
+            groups = alike.setdefault(kind, {})
+            for rule in rules:
+                asked = (rule.each, rule.when.text)
+                groups[asked] = (*groups.get(asked, ()), rule)
+        return {kind: tuple(groups.values()) for kind, groups in alike.items()}
 
     @cached_property
     def _reads(self) -> dict[str, frozenset[str]]:

@@ -51,7 +51,7 @@ def turn(
 ) -> Effects:
     """Judge the batch, received by `now`, and up to `due` subjects whose time has come. Receipts are given in batch order."""
     number, subject_id = register.next_numbers()
-    said = [pair for pair in batch if _by_officer(pair[0])]
+    said = [pair for pair in batch if by_officer(pair[0])]
     alerts = register.alerts([event.data.alert for event, _ in said]) if said else {}
     unknown = [pair for pair in said if pair[0].data.alert not in alerts]
     batch = [pair for pair in batch if pair not in unknown] if unknown else batch
@@ -153,7 +153,7 @@ def _fold(desk: Desk, fresh: Sequence[Kept], named: Mapping[int, Sequence[Mentio
 _KEPT = ("closed", "acknowledged")  # what officers say that judgements read
 
 
-def _by_officer(event: Event) -> bool:
+def by_officer(event: Event) -> bool:
     return event.type.startswith("alert.")
 
 
@@ -161,8 +161,8 @@ def _officers(
     desk: Desk, fresh: Iterable[Kept], corrected: Iterable[Event], alerts: Mapping[str, AlertRef]
 ) -> tuple[Officers, ...]:
     """What officers did to alerts; a closing or an answer is kept with the subject, and one that is corrected is taken back."""
-    said = [k.event for k in fresh if _by_officer(k.event)]
-    wrong = [event for event in corrected if event.type.split(".")[1] in _KEPT and _by_officer(event)]
+    said = [k.event for k in fresh if by_officer(k.event)]
+    wrong = [event for event in corrected if event.type.split(".")[1] in _KEPT and by_officer(event)]
     if not said and not wrong:
         return ()
     alerts = {**alerts, **desk.register.alerts([event.data.alert for event in wrong])}

@@ -17,11 +17,12 @@ import msgspec
 from alerts.channels.render import Templates
 from alerts.channels.text import sms_parts
 from alerts.core.events.envelope import Event
-from alerts.core.impact import Course, Difference, concerned, differences, note, only
+from alerts.core.impact import Course, Difference, concerned, differences, note
 from alerts.core.judgement import Change
 from alerts.core.memory_book import MemoryBook
 from alerts.core.plan import Notice, plan
-from alerts.core.replay import replay
+from alerts.core.sides import NEW, OLD, apart, judged, judged_apart
+from alerts.core.turn import Settled
 from alerts.runtime.dispatcher import make_letter
 from alerts.runtime.settle import Decided
 from alerts.store.book import AlertRow, Handoff
@@ -69,39 +70,60 @@ class Impact(msgspec.Struct):
 def impact(
     events: Sequence[Event], old: Decided, new: Decided, templates: Templates, until: datetime, progress: Progress
 ) -> Impact:
-    """Judge the events, in order of receipt, by both; `progress` is told of events done, of twice as many as there are."""
-    rules = concerned(old.settled, new.settled)
-    if not rules:
-        return Impact(rules, Side(), Side(), ())
-    before = _judged(_reported(events, 0, progress), old, rules, templates, until)
-    after = _judged(_reported(events, 1, progress), new, rules, templates, until)
+    """Judge the events, in order of receipt, by both; `progress` is told of events done, and of how many there are to do."""
+    rules = concerned(old.settled, new.settled, told_alike=old.policy == new.policy)
+    telling = {OLD: _Telling(old, templates), NEW: _Telling(new, templates)}
+    if rules:
+        by_time = groupby(
+            _judged(events, old.settled, new.settled, rules, until, progress), key=lambda said: said[1].time
+        )
+        for now, at_once in by_time:
+            changes: dict[str, list[Change]] = {}
+            for side, change in at_once:
+                changes.setdefault(side, []).append(change)
+            for side, of_side in changes.items():
+                telling[side].tell(of_side, now)
+    before, after = telling[OLD].done(), telling[NEW].done()
     return Impact(rules, before, after, tuple(differences(before.courses, after.courses)))
 
 
-def _reported(events: Sequence[Event], rounds: int, progress: Progress) -> Iterator[Event]:
-    for done, event in enumerate(events, rounds * len(events)):
+def _judged(
+    events: Sequence[Event], old: Settled, new: Settled, rules: frozenset[str], until: datetime, progress: Progress
+) -> Iterator[tuple[str, Change]]:
+    if apart(events, old, new):
+        twice = [_reported(events, number, 2, progress) for number in range(2)]
+        return judged_apart(twice, old, new, rules, until)
+    return judged(_reported(events, 0, 1, progress), old, new, rules, until)
+
+
+def _reported(events: Sequence[Event], number: int, rounds: int, progress: Progress) -> Iterator[Event]:
+    for done, event in enumerate(events, number * len(events)):
         if done % 500 == 0:
-            progress(done, 2 * len(events))
+            progress(done, rounds * len(events))
         yield event
 
 
-def _judged(
-    events: Iterable[Event], decided: Decided, rules: frozenset[str], templates: Templates, until: datetime
-) -> Side:
-    side, book, words = Side(), MemoryBook(), _Words(decided, templates)
-    settled = only(decided.settled, rules)
-    of_rules = (change for change in replay(events, settled, until) if change.rule in rules)
-    for now, at_once in groupby(of_rules, key=lambda change: change.time):
-        changes = list(at_once)
+class _Telling:
+    """What one side is told, as it goes on."""
+
+    def __init__(self, decided: Decided, templates: Templates) -> None:
+        self._decided, self._side = decided, Side()
+        self._book, self._words = MemoryBook(), _Words(decided, templates)
+
+    def tell(self, changes: Sequence[Change], now: datetime) -> None:
+        """Note the changes of one instant, send what was due by then, and plan what follows from them."""
         for change in changes:
-            note(side.courses, change)
-            words.keep(change)
-        _count(side, book.hand_over(now), words)
-        notices = plan(changes, book, settled.units, decided.policy, now)
-        book.write(notices)
-        _count(side, [notice for notice in notices if notice.state == "failed"], words)
-    _count(side, book.hand_over(None), words)
-    return side
+            note(self._side.courses, change)
+            self._words.keep(change)
+        _count(self._side, self._book.hand_over(now), self._words)
+        notices = plan(changes, self._book, self._decided.settled.units, self._decided.policy, now)
+        self._book.write(notices)
+        _count(self._side, [notice for notice in notices if notice.state == "failed"], self._words)
+
+    def done(self) -> Side:
+        """All of it, with what is left sent."""
+        _count(self._side, self._book.hand_over(None), self._words)
+        return self._side
 
 
 def _count(side: Side, notices: Iterable[Notice], words: _Words) -> None:

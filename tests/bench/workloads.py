@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -30,6 +31,13 @@ _TYPES = {  # of the shared workload: ours, and the source that publishes it
 }
 _SHARED_AREAS = AreaCodes({f"{p}.{q:02}": "area" for p in range(11, 31) for q in range(1, 21)})
 RULE_OF = {"R1": "stay_expired", "R2": "no_report_after_arrival", "R3": "unregistered_workplace"}
+
+
+_NAMES = re.compile(  # in the line of an event, before what is to be another in each sample year
+    r'"(?:id|supersedes|(?:previous_)?passport_no|niora|permit_no|rptka_no|supersedes_rptka|lodging_id|org_id)":"'
+    r"|person:(?:UTO|NIORA|PERMIT):"
+)
+_NIB = re.compile(r'(nib":")999')
 
 
 class _Received(msgspec.Struct):
@@ -67,6 +75,18 @@ def year(folder: Path) -> Path:
     """The sample year, seed 7."""
     write_sample(folder, 7, date(2026, 1, 1), date(2027, 1, 1))
     return folder / "events.jsonl"
+
+
+def years(folder: Path, count: int) -> Path:
+    """So many sample years at once: the people, permits, employers, lodgings and institutions of each are others, the offices and
+    places the same."""
+    with (folder / "years.jsonl").open("w", encoding="utf-8") as file:
+        for number in range(count):
+            write_sample(folder, 100 + number, date(2026, 1, 1), date(2027, 1, 1))
+            for line in (folder / "events.jsonl").open(encoding="utf-8"):
+                named = _NAMES.sub(rf"\g<0>{chr(ord('A') + number)}", line)
+                file.write(_NIB.sub(rf"\g<1>9{number:02}", named))
+    return folder / "years.jsonl"
 
 
 def lines_of(path: Path) -> list[Line]:

@@ -88,6 +88,13 @@ def test_an_alert_that_is_withdrawn_sooner_than_it_would_be_raised_costs_an_aler
     assert (sums["old"]["email"], sums["new"]["email"]) == (2, 0)
 
 
+def test_an_edit_of_the_policy_changes_messages_and_no_alert(judge: Any) -> None:
+    lines = judge([("policy", "high: {channels: [email, sms]", "high: {channels: [sms]")], permit(12345))
+    assert not [line for line in lines if "impact" in line]
+    (sums,) = [line for line in lines if line.get("rule") == "stay_expired"]
+    assert [(sums[side]["email"], sums[side]["nobody"]) for side in ("old", "new")] == [(1, 0), (0, 1)]
+
+
 def test_rules_that_are_judged_alike_are_not_listed_whatever_their_words(judge: Any) -> None:
     (total,) = judge([("stay_expired", "title: {id: ", "title: {id: Sangat "), ("sktt_missing", "owner: ", "owner: x")])
     nothing = {"email": 0, "sms": 0, "sms_parts": 0, "nobody": 0}
