@@ -47,6 +47,11 @@ class Stay(msgspec.Struct, frozen=True):
     work_confirmed_at: datetime | None = None
     """when a second office reported work that it saw during this stay, within 90 days. Inspectors, camat, lurah, police, Imigrasi
     and officers count; employers and FKDM do not"""
+    extensions: int = 0
+    """how often it was made longer so far, under its number or a new one. A visit and an `ITK` are one stay; a conversion, or
+    another visit, counts anew"""
+    extended_at: datetime | None = None
+    """when that was done last"""
 
 
 class Entry(msgspec.Struct, frozen=True):
