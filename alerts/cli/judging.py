@@ -19,10 +19,11 @@ from alerts.core.judgement import Change
 from alerts.core.memory import MemoryRegister
 from alerts.core.replay import replay as replay_events
 from alerts.files.editors import editor_schemas
+from alerts.files.reading import counted
 from alerts.files.ruletest import run_rule_tests
 from alerts.runtime import clock
 from alerts.runtime.recorded import read_recorded
-from alerts.runtime.settle import read_decisions
+from alerts.runtime.settle import check_folder
 from alerts.sample.generate import write_sample
 
 T = TypeVar("T")
@@ -103,18 +104,21 @@ def _reported(things: list[T], report: Report) -> Iterator[T]:
 
 
 def rules_check(rules: Annotated[Path | None, typer.Argument(help="Folder of rules.")] = None) -> None:
-    """Check every file; print every problem as file:line:column, what is wrong, what to write."""
+    """Check every file, tests too; print every problem as file:line:column, what is wrong, what to write."""
     root = rules or settings_in_force().rules
-    decided, problems, warnings = read_decisions(root, clock.now(), clock.today())
+    decided, problems, warnings = check_folder(root, clock.now(), clock.today())
     for line in (*problems, *(f"warning: {warning}" for warning in warnings)):
         out.print(line, markup=False)
-    if decided is None:
-        err.print(f"{len(problems)} problems; the set is not usable")
+    if problems:
+        what = "the rules can be used, their tests cannot" if decided else "the set is not usable"
+        err.print(f"{counted(len(problems), 'problem')}; {what}")
         raise typer.Exit(WRONG)
+    assert decided
     found = decided.settled.rules
     overridden = sum(bool(rule.override) for rule in found.rules)
     local = f", {overridden} of them overridden here" if overridden else ""
-    err.print(f"{len(found.rules)} rules are right{local}, set {found.generation}")
+    right = "1 rule is right" if len(found.rules) == 1 else f"{len(found.rules)} rules are right"
+    err.print(f"{right}{local}, set {found.generation}")
 
 
 def rules_test(rules: Annotated[Path | None, typer.Argument(help="Folder of rules.")] = None) -> None:
@@ -126,8 +130,8 @@ def rules_test(rules: Annotated[Path | None, typer.Argument(help="Folder of rule
         out.print(str(outcome), markup=False, style=None if outcome.passed else "red")
     failed = sum(not outcome.passed for outcome in outcomes)
     err.print(
-        f"{sum(o.tests for o in outcomes)} tests of {len(outcomes)} rules, "
-        + (f"{failed} rules fail" if failed else "all pass")
+        f"{counted(sum(o.tests for o in outcomes), 'test')} of {counted(len(outcomes), 'rule')}, "
+        + (f"{failed} {'rule fails' if failed == 1 else 'rules fail'}" if failed else "all pass")
     )
     raise typer.Exit(WRONG if failed else 0)
 

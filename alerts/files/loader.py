@@ -161,6 +161,7 @@ class _Load:
         merged = overrides.laid_over(shape, override)
         self.problems.extend(overrides.unlaid(document, shape, override, merged))
         self.problems.extend(lint.ladder(document, override))
+        self.warnings.extend(lint.dropped(document, shape, override))
         if override.steps or override.keep:
             self.warnings.extend(lint.unreached(document, merged.steps or (), merged.keep))
         self.doubts(document, override)

@@ -12,6 +12,7 @@ Only what stood at some instant of `expect` counts, because nothing else was com
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -32,9 +33,9 @@ from alerts.core.replay import replay
 from alerts.core.rules import Rule, RuleSet, Status
 from alerts.core.spelled import context_of, first_failed
 from alerts.core.turn import Settled
-from alerts.files.reading import Problem
+from alerts.files.reading import Keys, Problem, counted
 from alerts.files.setup import Setup
-from alerts.files.testfile import Expected, RuleTest, Standing, load_rule_tests
+from alerts.files.testfile import Expected, GivenEvent, RuleTest, Standing, load_rule_tests
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -92,7 +93,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """For a terminal: one line if all is well, else everything that is not."""
-        head = f"{'ok  ' if self.passed else 'FAIL'} {self.rule}: {self.tests} tests"
+        head = f"{'ok  ' if self.passed else 'FAIL'} {self.rule}: {counted(self.tests, 'test')}"
         return "\n".join(
             [head, *map(str, self.problems), *map(str, self.failures), *(f"  {u}" for u in self.uncovered)]
         )
@@ -113,7 +114,7 @@ def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outco
     judged = judged_with(rule, rules)
     for test in tests:
         events, refused = events_of(test, setup)
-        refused += tuple(_unjudged(test, judged.by_id))
+        refused += tuple(unjudged(test, judged.by_id))
         problems += refused
         if not refused:
             rule_set = judged if _expects_exceptions(test) else _without_exceptions(judged)
@@ -154,30 +155,44 @@ def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Pr
     events: list[Event] = []
     problems: list[Problem] = []
     for given in test.given:
-        told = {
-            "specversion": "1.0",
-            "id": given.id,
-            "source": given.source,
-            "type": given.type,
-            "time": given.time.isoformat(),
-            "receivedtime": given.received.isoformat(),
-            "data": given.data,
-            **({"supersedes": given.supersedes} if given.supersedes else {}),
-        }
-        event = decode(json.dumps(told).encode(), given.received, setup.areas, recorded=True)
+        event = event_of(given, setup)
         if isinstance(event, Rejection):
-            problems += (Problem(test.file, given.line, 1, f"{r.where} {r.what}", r.write) for r in event.reasons)
+            problems += (
+                test.document.problem((*given.keys, *_keys_of(r.where)), f"{r.where} {r.what}", r.write)
+                for r in event.reasons
+            )
         else:
             events.append(event)
     return tuple(sorted(events, key=lambda event: event.received)), tuple(problems)
 
 
-def _unjudged(test: RuleTest, judged: Collection[str]) -> Iterator[Problem]:
+def event_of(given: GivenEvent, setup: Setup) -> Event | Rejection:
+    """The event as the service would decode it."""
+    told = {
+        "specversion": "1.0",
+        "id": given.id,
+        "source": given.source,
+        "type": given.type,
+        "time": given.time.isoformat(),
+        "receivedtime": given.received.isoformat(),
+        "data": given.data,
+        **({"supersedes": given.supersedes} if given.supersedes else {}),
+    }
+    return decode(json.dumps(told).encode(), given.received, setup.areas, recorded=True)
+
+
+def _keys_of(where: str) -> Keys:
+    """`data.posts[0].code` as a path in the document."""
+    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", where))
+
+
+def unjudged(test: RuleTest, judged: Collection[str]) -> Iterator[Problem]:
+    """Alerts that a test expects of rules that are not judged in it."""
     for standing in test.expect:
-        for alert in standing.alerts:
+        for number, alert in enumerate(standing.alerts):
             if alert.rule not in judged:
                 what = f"“{alert.rule}” is not judged in these tests"
-                yield Problem(test.file, standing.line, 1, what, f"one of {', '.join(judged)}")
+                yield test.document.problem((*standing.keys, number, "rule"), what, f"one of {', '.join(judged)}")
 
 
 def _compare(
@@ -255,7 +270,8 @@ def _note(verdict: Verdict, seen: Mapping[str, set[bool]]) -> None:
 
 def _failure(test: RuleTest, expected: Standing, stood: Sequence[Expected], why: tuple[str, ...]) -> Failure:
     wanted, found = tuple(map(_listed, expected.alerts)), tuple(map(_listed, stood))
-    return Failure(test.file, expected.line, test.name, expected.at, wanted, found, why)
+    line, _ = test.document.position(expected.keys, key=True)
+    return Failure(test.document.file, line, test.name, expected.at, wanted, found, why)
 
 
 def _listed(alert: Expected) -> str:

@@ -19,7 +19,7 @@ from alerts.files.schema import Agency, Id, SeverityName, Shape, Words
 
 
 class GivenEvent(msgspec.Struct, frozen=True):
-    """An event of a test; instants are UTC. `line` is where it stands in the file."""
+    """An event of a test; instants are UTC. `keys`: where it stands in the document."""
 
     type: str
     time: datetime
@@ -28,7 +28,7 @@ class GivenEvent(msgspec.Struct, frozen=True):
     id: str
     data: dict[str, Any]
     supersedes: str | None
-    line: int
+    keys: Keys = ()
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -42,11 +42,11 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """All that should stand at an instant (UTC)."""
+    """All that should stand at an instant (UTC). `keys`: where it stands in the document."""
 
     at: datetime
     alerts: tuple[Expected, ...]
-    line: int
+    keys: Keys
 
 
 class RuleTest(msgspec.Struct, frozen=True):
@@ -56,8 +56,7 @@ class RuleTest(msgspec.Struct, frozen=True):
     given: tuple[GivenEvent, ...]
     expect: tuple[Standing, ...]
     complete: dict[str, datetime]
-    file: str
-    line: int
+    document: Document
 
 
 def _instant(value: Any) -> datetime:
@@ -156,9 +155,6 @@ def _undated(document: Document) -> Iterator[Problem]:
 
 
 def _test(document: Document, number: int, test: TestShape) -> RuleTest:
-    def line(*path: str | int) -> int:
-        return document.position((number, *path), key=True)[0]
-
     given = tuple(
         GivenEvent(
             type=event.type,
@@ -168,16 +164,16 @@ def _test(document: Document, number: int, test: TestShape) -> RuleTest:
             id=event.id or str(place + 1),
             data=event.data,
             supersedes=event.supersedes,
-            line=line("given", place),
+            keys=(number, "given", place),
         )
         for place, event in enumerate(test.given)
     )
-    expect = tuple(
-        Standing(_instant(at), tuple(Expected(**dict(alert)) for alert in alerts), line("expect", at))
+    expect = (
+        Standing(_instant(at), tuple(Expected(**dict(alert)) for alert in alerts), (number, "expect", at))
         for at, alerts in test.expect.items()
     )
     in_order = tuple(sorted(expect, key=lambda standing: standing.at))
-    return RuleTest(test.name, given, in_order, dict(test.complete), document.file, line())
+    return RuleTest(test.name, given, in_order, dict(test.complete), document)
 
 
 _PUBLISHERS = {  # the first agency that publishes what begins so (docs: event catalogue)

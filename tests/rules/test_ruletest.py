@@ -121,7 +121,7 @@ def test_an_event_that_would_be_refused_is_told_with_its_line(run: Run) -> None:
     given = PERMIT + DEPARTURE.replace("exit_date", "exit_day")
     outcome = run(f"- name: one\n  given:\n{given}  expect:\n    2026-03-02: []\n")
     assert [str(p) for p in outcome.problems] == [
-        "rules/stay_expired.test.yaml:8:1 data.exit_date is missing; write this field; it is required"
+        "rules/stay_expired.test.yaml:10:13 data.exit_date is missing; write this field; it is required"
     ]
     assert not outcome.passed
 
@@ -129,7 +129,7 @@ def test_an_event_that_would_be_refused_is_told_with_its_line(run: Run) -> None:
 def test_a_rule_that_is_misspelt_or_has_nothing_to_do_with_it_is_told(run: Run) -> None:
     outcome = run(f"- name: one\n  given:\n{PERMIT}  expect:\n    2026-03-02: [stay_expird]\n")
     assert [str(p) for p in outcome.problems] == [
-        "rules/stay_expired.test.yaml:9:1 “stay_expird” is not judged in these tests; "
+        "rules/stay_expired.test.yaml:9:18 “stay_expird” is not judged in these tests; "
         "write one of permit_last_filing_day, stay_expired, stay_expiring"
     ]
 
