@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from alerts.cli.common import Files, RulesOption, decided_by, readable, settings_in_force
+from alerts.cli.common import Files, RulesOption, decided_by, readable, rule_of, settings_in_force
 from alerts.cli.terminal import UNUSABLE, WRONG, Report, day, err, fail, instant, json_line, out, progress
 from alerts.core.calendar import WIB
 from alerts.core.events.reasons import Rejection
@@ -20,7 +20,7 @@ from alerts.core.memory import MemoryRegister
 from alerts.core.replay import replay as replay_events
 from alerts.files.editors import editor_schemas
 from alerts.files.reading import counted
-from alerts.files.ruletest import run_rule_tests
+from alerts.files.ruletest import run_rule_test
 from alerts.runtime import clock
 from alerts.runtime.recorded import read_recorded
 from alerts.runtime.settle import check_folder
@@ -121,11 +121,16 @@ def rules_check(rules: Annotated[Path | None, typer.Argument(help="Folder of rul
     err.print(f"{right}{local}, set {found.generation}")
 
 
-def rules_test(rules: Annotated[Path | None, typer.Argument(help="Folder of rules.")] = None) -> None:
-    """Run the test file of every rule."""
+def rules_test(
+    rules: Annotated[Path | None, typer.Argument(help="Folder of rules.")] = None,
+    rule: Annotated[str, typer.Option(help="Only this rule.")] = "",
+) -> None:
+    """Run the tests of every rule, or of one."""
     root = rules or settings_in_force().rules
     decided = decided_by(root)
-    outcomes = run_rule_tests(decided.settled.rules, decided.setup, root)
+    found = decided.settled.rules
+    asked = (rule_of(found, rule),) if rule else found.rules
+    outcomes = [run_rule_test(one, found, decided.setup, root) for one in asked]
     for outcome in outcomes:
         out.print(str(outcome), markup=False, style=None if outcome.passed else "red")
     failed = sum(not outcome.passed for outcome in outcomes)

@@ -9,7 +9,7 @@ from alerts.core.cel_checker import nearest
 from alerts.core.rules import RuleSet
 from alerts.files.overrides import TESTS, TESTS_HERE
 from alerts.files.reading import Problem, bounded, name_of
-from alerts.files.ruletest import events_of, judged_with, unjudged
+from alerts.files.ruletest import events_of, judged_with, tests_beside, unjudged
 from alerts.files.setup import Setup
 from alerts.files.testfile import load_rule_tests
 
@@ -32,6 +32,9 @@ def _check(path: Path, root: Path, rules: RuleSet | None, setup: Setup | None) -
     if rules and rule is None:
         what = f"there is no rule “{id}”, so nobody runs these tests"
         yield Problem(name_of(path, root), 1, 1, what, f"the file's name after a rule: {nearest(id, rules.by_id)}")
+    elif rule and path not in tests_beside(rule, root):
+        beside = rule.override or (f"an override, {id}.local.yaml" if path.name.endswith(TESTS_HERE) else rule.file)
+        yield Problem(name_of(path, root), 1, 1, "nobody runs these tests where they are", f"them beside {beside}")
     for test in tests:
         if setup:
             yield from events_of(test, setup)[1]

@@ -127,3 +127,54 @@ def test_a_severity_that_drops_the_ladder_of_the_shared_rule_is_a_warning(run: R
 def test_who_says_the_ladder_or_leaves_it_is_not_warned(run: Run, root: Path, said: str) -> None:
     overridden(root, said)
     assert run("check").stdout == ""
+
+
+def test_one_rule_can_be_tested_by_itself(run: Run, root: Path) -> None:
+    (root / "stay_expiring.test.yaml").write_text("no")
+    assert run("test").exit_code == 1
+    one = run("test", "--rule", "stay_expired")
+    assert (one.exit_code, one.stderr) == (0, "1 test of 1 rule, all pass\n")
+    assert one.stdout.startswith("ok   stay_expired: 1 test\n")
+
+
+def test_a_misspelt_rule_to_test_is_answered_with_the_nearest(run: Run) -> None:
+    one = run("test", "--rule", "stay_expird")
+    assert (one.exit_code, one.stderr) == (2, "no rule is called stay_expird; write stay_expired or stay_expiring\n")
+
+
+def local_tests(root: Path, text: str) -> None:
+    overridden(root, "severity: low")
+    (root / "local/stay_expired.local.test.yaml").write_text(text)
+
+
+def test_local_tests_are_run_as_well_as_the_shared_ones(run: Run, root: Path) -> None:
+    local_tests(
+        root,
+        TESTS.replace("name: one", "name: here").replace("[stay_expired]", "[{rule: stay_expired, severity: low}]"),
+    )
+    tested = run("test", "--rule", "stay_expired")
+    assert (tested.exit_code, tested.stderr) == (0, "2 tests of 1 rule, all pass\n")
+    (root / "stay_expired.test.yaml").write_text(TESTS.replace("[stay_expired]", "[]"))
+    assert "rules/stay_expired.test.yaml:9 “one” at 2026-03-02" in run("test").stdout
+
+
+def test_a_local_test_takes_the_place_of_the_shared_one_of_its_name(run: Run, root: Path) -> None:
+    high, low = (TESTS.replace("[stay_expired]", f"[{{rule: stay_expired, severity: {s}}}]") for s in ("high", "low"))
+    (root / "stay_expired.test.yaml").write_text(high + high.replace("name: one", "name: two"))
+    local_tests(root, low)
+    tested = run("test", "--rule", "stay_expired").stdout
+    assert "“one”" not in tested
+    assert "“two” at 2026-03-02" in tested
+
+
+@pytest.mark.parametrize(
+    ("file", "write"),
+    [
+        ("stay_expired.local.test.yaml", "them beside an override, stay_expired.local.yaml"),
+        ("elsewhere/stay_expired.test.yaml", "them beside rules/stay_expired.yaml"),
+    ],
+)
+def test_tests_in_the_wrong_place_are_told(run: Run, root: Path, file: str, write: str) -> None:
+    (root / "elsewhere").mkdir()
+    (root / file).write_text(TESTS)
+    assert run("check").stdout == f"rules/{file}:1:1 nobody runs these tests where they are; write {write}\n"
