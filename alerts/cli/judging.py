@@ -160,7 +160,7 @@ def _write_schemas(to: Path, schemas: Mapping[str, Any]) -> None:
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         (to / f"{name}.json").write_text(text, encoding="utf-8")
-    err.print(f"{len(schemas)} schemas in {to}")
+    err.print(f"{counted(len(schemas), 'schema')} in {to}")
 
 
 def sample(

@@ -17,6 +17,7 @@ import uvicorn
 
 from alerts.cli.common import Files, JsonOption, alone, decided_by, readable, settings_in_force, store_of
 from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, err, fail, json_line, progress
+from alerts.files.reading import counted
 from alerts.runtime import clock
 from alerts.runtime.logs import log
 from alerts.runtime.publish import Unreachable
@@ -207,4 +208,4 @@ def load(
         store.connection.execute("PRAGMA wal_checkpoint(truncate)")
         store.close()
         part.rename(settings.database)
-    err.print(f"loaded {len(events)} events")
+    err.print(f"loaded {counted(len(events), 'event')}")

@@ -336,6 +336,9 @@ def _in_words(document: Document, model: type[BaseModel], details: Any) -> Probl
         return document.problem(path, f"“{name}” is not a key here", write, key=True)
     if kind == "missing":
         return document.problem(path, f"“{name}” is missing", f"{name}: …")
+    if kind in ("literal_error", "enum"):
+        what = f"“{details['input']}” is not one of the known values of “{name}”"
+        return document.problem(path, what, context["expected"])
     if kind in _WORDS:
         return document.problem(path, f"“{name}” {_WORDS[kind][0]}", _WORDS[kind][1](context))
     what = details["msg"].removeprefix("Value error, ")
@@ -355,8 +358,6 @@ _WORDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "dict_type": ("must be a mapping", lambda _: "{key: value}"),
     "model_type": ("must be a mapping", lambda _: "{key: value}"),
     "model_attributes_type": ("must be a mapping", lambda _: "{key: value}"),
-    "literal_error": ("is not one of the known values", lambda context: context["expected"]),
-    "enum": ("is not one of the known values", lambda context: context["expected"]),
     "string_too_short": ("is empty", lambda _: "something"),
     "string_too_long": ("is too long", lambda context: f"at most {context['max_length']} characters"),
     "too_short": ("is empty", lambda context: f"at least {context['min_length']}"),

@@ -94,7 +94,7 @@ def test_every_type_of_event_has_a_publisher(tmp_path: Path, event_type: str) ->
         ("received:", "recieved:", "6:7 “recieved” is not a key here; write received"),
         ("complete: {imigrasi", "complete: {imigrsi", "14:14 “imigrsi” is not a kind of source; write imigrasi"),
         ("stay_expired, ", "Stay Expired, ", "13:24 “Stay Expired” is not an id"),
-        ("severity: high", "severity: kritis", "13:88 “severity” is not one of the known values"),
+        ("severity: high", "severity: kritis", "13:88 “kritis” is not one of the known values of “severity”"),
         (
             "  expect:\n    2026-03-06: []\n",
             "  expectation:\n    2026-03-06: []\n",
