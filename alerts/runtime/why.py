@@ -21,7 +21,7 @@ from alerts.core.identity import person_key
 from alerts.core.judgement import Context, State
 from alerts.core.ports import Register, receipt
 from alerts.core.register.derive import derive
-from alerts.core.register.facts import UNTOLD, EmployerFacts, Fact
+from alerts.core.register.facts import EmployerFacts, Fact
 from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Exemption, Rule, RuleSet, Status
@@ -45,7 +45,6 @@ from alerts.runtime.settle import Decided
 from alerts.store.database import Connection, Where, connect, from_us, json_array
 from alerts.store.register import SqliteRegister
 
-_IN_HEADS = (*Fact.__struct_fields__, "received")  # what is told of every event, whatever it says
 NEAR = 500  # identifiers that are compared with a mistyped one
 
 
@@ -245,8 +244,7 @@ def _known(connection: Connection, about: Mapping[str, Any]) -> tuple[Known, ...
     known = []
     for key, fact in sorted(facts, key=lambda pair: (pair[1].order, pair[0])):
         number, type, received = events[fact.source, fact.id]
-        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in (*_IN_HEADS, *UNTOLD)}
-        says = {name: as_text(value) for name, value in said.items() if value not in (None, (), "")}
+        says = {name: as_text(value) for name, value in fact.told.items() if value not in (None, (), "")}
         heads = (receipt(number), type, fact.at, from_us(received), fact.source, fact.id)
         known.append(Known(key, *heads, says))
     return tuple(known)
