@@ -23,7 +23,7 @@ from alerts.core.letters import case_number
 from alerts.core.rules import Text
 from alerts.core.spelled import Rung
 from alerts.files.astest import as_test as make_test
-from alerts.files.reference import page_with_facts, plain, tables
+from alerts.files.reference import BEGIN, END, page_with_facts, plain, tables
 from alerts.runtime import clock
 from alerts.runtime.real import read_alert
 from alerts.runtime.settle import Decided
@@ -105,7 +105,10 @@ def rules_facts(
 ) -> None:
     """Every type and fact that a rule may use: its type, its names in letters, what it means."""
     if page:
-        page.write_text(page_with_facts(page.read_text("utf-8")), "utf-8")
+        try:
+            page.write_text(page_with_facts(page.read_text("utf-8")), "utf-8")
+        except (OSError, ValueError) as error:  # ValueError: no marks, or not UTF-8
+            fail(UNUSABLE, f"{page}: {error}; write the page with two lines, {BEGIN} and {END}")
         return
     templates = Templates([settings_in_force().templates])
     labels = [templates.labels(language) for language in Language]

@@ -98,7 +98,7 @@ def page_with_facts(page: str) -> str:
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"the page has no {BEGIN} and {END} to write between")
+        raise ValueError(f"there is no {BEGIN} with {END} after it to write between")
     return before + begin + "\n" + "\n".join(_markdown()) + end + after
 
 
