@@ -11,7 +11,7 @@ from alerts.files.overrides import TESTS, TESTS_HERE
 from alerts.files.reading import Problem, bounded, name_of
 from alerts.files.ruletest import events_of, judged_with, tests_beside, unjudged
 from alerts.files.setup import Setup
-from alerts.files.testfile import load_rule_tests
+from alerts.files.testfile import read_rule_tests
 
 
 def check_tests(root: Path, rules: RuleSet | None, setup: Setup | None) -> tuple[Problem, ...]:
@@ -25,7 +25,7 @@ def check_tests(root: Path, rules: RuleSet | None, setup: Setup | None) -> tuple
 
 
 def _check(path: Path, root: Path, rules: RuleSet | None, setup: Setup | None) -> Iterator[Problem]:
-    tests, problems = load_rule_tests(path, root)
+    tests, problems = read_rule_tests(path, root)
     yield from problems
     id = path.name.removesuffix(TESTS_HERE).removesuffix(TESTS)
     rule = rules.by_id.get(id) if rules else None

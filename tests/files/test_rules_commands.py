@@ -82,16 +82,28 @@ def test_check_tells_what_is_wrong_with_a_test_file_at_its_place(
     assert checked.stderr.strip().endswith("the rules can be used, their tests cannot")
 
 
+def test_mistakes_of_all_sorts_are_told_at_once(run: Run, root: Path) -> None:
+    said = TESTS + TESTS.replace("time: 2026", "tme: 2026")
+    for old, new in (("kind: ITAS,", ""), ("[stay_expired]", "[stay_expird]"), ("2026-03-01: []", "March: []")):
+        said = said.replace(old, new, 1)
+    (root / "stay_expired.test.yaml").write_text(said)
+    checked = run("check")
+    assert [line.split(" ")[0].partition(".yaml:")[2] for line in checked.stdout.splitlines()] == [
+        "5:13", "8:5", "9:18", "12:7", "13:7"
+    ]  # fmt: skip
+
+
 def test_tests_are_checked_beside_a_rule_that_is_wrong_too(run: Run, root: Path) -> None:
     rule = root / "stay_expiring.yaml"
     rule.write_text(rule.read_text(encoding="utf-8").replace("each: stay in", "each: stay on"))
-    (root / "stay_expired.test.yaml").write_text(TESTS.replace("kind: ITAS, ", "").replace("2026-03-02:", "March:"))
+    (root / "stay_expired.test.yaml").write_text(TESTS.replace("kind: ITAS,", "").replace("2026-03-02:", "March:"))
     checked = run("check")
     assert [line.partition(":")[0] for line in checked.stdout.splitlines()] == [
         "rules/stay_expiring.yaml",
         "rules/stay_expired.test.yaml",
+        "rules/stay_expired.test.yaml",
     ]
-    assert "2 problems; the set is not usable" in checked.stderr
+    assert "3 problems; the set is not usable" in checked.stderr
 
 
 def test_tests_that_nobody_runs_are_told(run: Run, root: Path) -> None:
