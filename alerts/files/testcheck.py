@@ -35,8 +35,9 @@ def _check(path: Path, root: Path, rules: RuleSet | None, setup: Setup | None) -
     elif rule and path not in tests_beside(rule, root):
         beside = rule.override or (f"an override, {id}.local.yaml" if path.name.endswith(TESTS_HERE) else rule.file)
         yield Problem(name_of(path, root), 1, 1, "nobody runs these tests where they are", f"them beside {beside}")
+    judged = judged_with(rule, rules).by_id if rules and rule else None
     for test in tests:
         if setup:
             yield from events_of(test, setup)[1]
-        if rules and rule:
-            yield from unjudged(test, judged_with(rule, rules).by_id)
+        if judged is not None:
+            yield from unjudged(test, judged)
