@@ -1,7 +1,7 @@
 """The reference of facts: every type and field that a rule may use, and what it means, read from the published types.
 
-The meaning of a field stands below it in `core/register/views`, as a text that Python drops when it compiles; so it costs
-nothing while rules are judged, and is read here from the source.
+The meaning of a field stands below it in `core/register/views` and `person_views`, as a text that Python drops when it compiles;
+so it costs nothing while rules are judged, and is read here from the source.
 """
 
 from __future__ import annotations

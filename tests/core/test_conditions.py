@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from alerts.core.cel_checker import PACKAGE, Checker, published
 from alerts.core.conditions import SOURCE_LIMIT, Condition, ConditionError, compile_condition, compile_with
-from alerts.core.register.views import KINDS, Person, Stay
+from alerts.core.register.person_views import Person, Stay
+from alerts.core.register.views import KINDS
 
 
 class Visit(msgspec.Struct, frozen=True):

@@ -19,7 +19,8 @@ from alerts.cli import app
 from alerts.core.cel_checker import published
 from alerts.core.conditions import Condition, compile_condition
 from alerts.core.judgement import State
-from alerts.core.register.views import KINDS, Person, Stay
+from alerts.core.register.person_views import Person, Stay
+from alerts.core.register.views import KINDS
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.web import words
 from alerts.web.clauses import clause_in_words

@@ -1,6 +1,6 @@
 """What is believed about a person, derived from the facts.
 
-Meaning of every published fact of `views.Person`; the choices are those of the design's section 7. Where the facts leave two
+Meaning of every published fact of `person_views.Person`; the choices are those of the design's section 7. Where the facts leave two
 readings, the one that accuses nobody is taken: precision matters more than recall.
 """
 
@@ -17,8 +17,8 @@ import msgspec
 from alerts.core.calendar import civil_date
 from alerts.core.register.extensions import extensions
 from alerts.core.register.facts import Arrived, EmployerFacts, Fact, Permit, PersonFacts, Seen, newest_by
+from alerts.core.register.person_views import Employment, Entry, Person, ReportedArea, Stay, Workplace
 from alerts.core.register.records import passports_overlap, registry_differs_since
-from alerts.core.register.views import Employment, Entry, Person, ReportedArea, Stay, Workplace
 from alerts.core.register.whereabouts import double_nights, lodgements
 from alerts.core.register.work import WorkStay, confirmed_at, employments, evidence, last_days, workplaces
 
