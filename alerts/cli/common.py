@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Annotated
 import typer
 
 from alerts.cli.terminal import UNUSABLE, fail
+from alerts.core.rules import Rule, RuleSet
 from alerts.runtime import clock
 from alerts.runtime.intake import kept_event
 from alerts.runtime.lock import NotHeld, held
@@ -41,6 +43,15 @@ def decided_by(rules: Path, units: Path | None = None) -> Decided:
     if decided is None:
         fail(UNUSABLE, "\n".join(problems))
     return decided
+
+
+def rule_of(rules: RuleSet, id: str) -> Rule:
+    """The rule with this id, or the nearest that there are and the end."""
+    found = rules.by_id.get(id)
+    if found is None:
+        near = difflib.get_close_matches(id, rules.by_id, n=3, cutoff=0.5) or sorted(rules.by_id)
+        fail(UNUSABLE, f"no rule is called {id}; write {' or '.join(near)}")
+    return found
 
 
 def database_of(settings: Settings) -> Where:

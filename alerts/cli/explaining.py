@@ -5,7 +5,6 @@ Indonesian, or English with `--lang en`. Whoever reads what is known of a subjec
 
 from __future__ import annotations
 
-import difflib
 import getpass
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,13 +17,13 @@ import typer
 
 from alerts.channels import text
 from alerts.channels.render import Templates
-from alerts.cli.common import JsonOption, RulesOption, database_of, decided_by, settings_in_force
+from alerts.cli.common import JsonOption, RulesOption, database_of, decided_by, rule_of, settings_in_force
 from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, instant, json_line, out, progress
 from alerts.core.letters import case_number
 from alerts.core.rules import Text
 from alerts.core.spelled import Rung
 from alerts.files.astest import as_test as make_test
-from alerts.files.reference import page_with_facts, plain, tables
+from alerts.files.reference import BEGIN, END, page_with_facts, plain, tables
 from alerts.runtime import clock
 from alerts.runtime.real import read_alert
 from alerts.runtime.settle import Decided
@@ -91,10 +90,7 @@ def rules_explain(
     """A rule as sentences: about whom, when it holds, who is told, who answers for it."""
     settings = settings_in_force()
     settled = decided_by(rules or settings.rules).settled
-    found = settled.rules.by_id.get(rule)
-    if found is None:
-        near = difflib.get_close_matches(rule, settled.rules.by_id, n=3, cutoff=0.5) or sorted(settled.rules.by_id)
-        fail(UNUSABLE, f"no rule is called {rule}; write {' or '.join(near)}")
+    found = rule_of(settled.rules, rule)
     templates = Templates([settings.templates])
     for place, language in enumerate([lang] if lang else Language):
         if place:
@@ -109,7 +105,10 @@ def rules_facts(
 ) -> None:
     """Every type and fact that a rule may use: its type, its names in letters, what it means."""
     if page:
-        page.write_text(page_with_facts(page.read_text("utf-8")), "utf-8")
+        try:
+            page.write_text(page_with_facts(page.read_text("utf-8")), "utf-8")
+        except (OSError, ValueError) as error:  # ValueError: no marks, or not UTF-8
+            fail(UNUSABLE, f"{page}: {error}; write the page with two lines, {BEGIN} and {END}")
         return
     templates = Templates([settings_in_force().templates])
     labels = [templates.labels(language) for language in Language]

@@ -12,6 +12,7 @@ from alerts.cli.common import JsonOption, database_of, settings_in_force
 from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, json_line, out
 from alerts.core.calendar import WIB
 from alerts.core.guard import PERSONS, Hold, Vote, same_person
+from alerts.files.reading import counted
 from alerts.runtime import clock
 from alerts.store.database import Connection, SchemaError, connect, migrate
 from alerts.store.errors import STORE_ERRORS
@@ -49,7 +50,10 @@ def guard_drop(rule: Rule, by: By, reason: Reason) -> None:
 def _print(row: HoldRow) -> None:
     hold = row.hold
     since = f"{hold.since.astimezone(WIB):%Y-%m-%d %H:%M}"
-    out.print(f"{hold.rule}  since {since} WIB  {row.waiting} alerts wait", markup=False)
+    out.print(
+        f"{hold.rule}  since {since} WIB  {counted(row.waiting, 'alert')} {'waits' if row.waiting == 1 else 'wait'}",
+        markup=False,
+    )
     out.print(f"    {hold.fired} within an hour, {_why(hold)}", markup=False)
     for vote in row.votes:
         out.print(f"    {vote.verdict} by {vote.person}: {vote.reason}", markup=False)

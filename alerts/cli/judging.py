@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from alerts.cli.common import Files, RulesOption, decided_by, readable, settings_in_force
+from alerts.cli.common import Files, RulesOption, decided_by, readable, rule_of, settings_in_force
 from alerts.cli.terminal import UNUSABLE, WRONG, Report, day, err, fail, instant, json_line, out, progress
 from alerts.core.calendar import WIB
 from alerts.core.events.reasons import Rejection
@@ -19,10 +19,11 @@ from alerts.core.judgement import Change
 from alerts.core.memory import MemoryRegister
 from alerts.core.replay import replay as replay_events
 from alerts.files.editors import editor_schemas
-from alerts.files.ruletest import run_rule_tests
+from alerts.files.reading import counted
+from alerts.files.ruletest import run_rule_test
 from alerts.runtime import clock
 from alerts.runtime.recorded import read_recorded
-from alerts.runtime.settle import read_decisions
+from alerts.runtime.settle import check_folder
 from alerts.sample.generate import write_sample
 
 T = TypeVar("T")
@@ -103,31 +104,39 @@ def _reported(things: list[T], report: Report) -> Iterator[T]:
 
 
 def rules_check(rules: Annotated[Path | None, typer.Argument(help="Folder of rules.")] = None) -> None:
-    """Check every file; print every problem as file:line:column, what is wrong, what to write."""
+    """Check every file, tests too; print every problem as file:line:column, what is wrong, what to write."""
     root = rules or settings_in_force().rules
-    decided, problems, warnings = read_decisions(root, clock.now(), clock.today())
+    decided, problems, warnings = check_folder(root, clock.now(), clock.today())
     for line in (*problems, *(f"warning: {warning}" for warning in warnings)):
         out.print(line, markup=False)
-    if decided is None:
-        err.print(f"{len(problems)} problems; the set is not usable")
+    if problems:
+        what = "the rules can be used, their tests cannot" if decided else "the set is not usable"
+        err.print(f"{counted(len(problems), 'problem')}; {what}")
         raise typer.Exit(WRONG)
+    assert decided
     found = decided.settled.rules
     overridden = sum(bool(rule.override) for rule in found.rules)
     local = f", {overridden} of them overridden here" if overridden else ""
-    err.print(f"{len(found.rules)} rules are right{local}, set {found.generation}")
+    right = "1 rule is right" if len(found.rules) == 1 else f"{len(found.rules)} rules are right"
+    err.print(f"{right}{local}, set {found.generation}")
 
 
-def rules_test(rules: Annotated[Path | None, typer.Argument(help="Folder of rules.")] = None) -> None:
-    """Run the test file of every rule."""
+def rules_test(
+    rules: Annotated[Path | None, typer.Argument(help="Folder of rules.")] = None,
+    rule: Annotated[str, typer.Option(help="Only this rule.")] = "",
+) -> None:
+    """Run the tests of every rule, or of one."""
     root = rules or settings_in_force().rules
     decided = decided_by(root)
-    outcomes = run_rule_tests(decided.settled.rules, decided.setup, root)
+    found = decided.settled.rules
+    asked = (rule_of(found, rule),) if rule else found.rules
+    outcomes = [run_rule_test(one, found, decided.setup, root) for one in asked]
     for outcome in outcomes:
         out.print(str(outcome), markup=False, style=None if outcome.passed else "red")
     failed = sum(not outcome.passed for outcome in outcomes)
     err.print(
-        f"{sum(o.tests for o in outcomes)} tests of {len(outcomes)} rules, "
-        + (f"{failed} rules fail" if failed else "all pass")
+        f"{counted(sum(o.tests for o in outcomes), 'test')} of {counted(len(outcomes), 'rule')}, "
+        + (f"{failed} {'rule fails' if failed == 1 else 'rules fail'}" if failed else "all pass")
     )
     raise typer.Exit(WRONG if failed else 0)
 
@@ -151,7 +160,7 @@ def _write_schemas(to: Path, schemas: Mapping[str, Any]) -> None:
     for name, schema in schemas.items():
         text = json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
         (to / f"{name}.json").write_text(text, encoding="utf-8")
-    err.print(f"{len(schemas)} schemas in {to}")
+    err.print(f"{counted(len(schemas), 'schema')} in {to}")
 
 
 def sample(

@@ -17,6 +17,7 @@ from alerts.core.calendar import WIB
 from alerts.core.events.reasons import Rejection
 from alerts.core.letters import case_number
 from alerts.core.spelled import context_of
+from alerts.files.reading import counted
 from alerts.runtime import clock
 from alerts.runtime import rebuild as rebuilding
 from alerts.runtime.doctor import examine
@@ -134,10 +135,11 @@ def _rebuild(store: SqliteStore, decided: Decided, check: bool) -> None:
         for difference in found:
             out.print(f"{difference.subject}: {difference.what}", markup=False)
         err.print(
-            f"{total} events, {len(fresh.stored)} subjects: " + (f"{len(found)} differences" if found else "equal")
+            f"{counted(total, 'event')}, {counted(len(fresh.stored), 'subject')}: "
+            + (counted(len(found), "difference") if found else "equal")
         )
         raise typer.Exit(WRONG if found else 0)
-    err.print(f"{total} events folded, {rebuilding.write_anew(store, fresh)} subjects written")
+    err.print(f"{counted(total, 'event')} folded, {counted(rebuilding.write_anew(store, fresh), 'subject')} written")
 
 
 def doctor(as_json: JsonOption = False) -> None:

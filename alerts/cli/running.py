@@ -13,6 +13,7 @@ import typer
 
 from alerts.cli.common import Files, JsonOption, alone, decided_by, readable, settings_in_force, store_of
 from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, err, fail, json_line, progress
+from alerts.files.reading import counted
 from alerts.runtime import clock
 from alerts.runtime.publish import Unreachable
 from alerts.runtime.publish import publish as publish_events
@@ -106,4 +107,4 @@ def load(
         store.connection.execute("PRAGMA wal_checkpoint(truncate)")
         store.close()
         part.rename(settings.database)
-    err.print(f"loaded {len(events)} events")
+    err.print(f"loaded {counted(len(events), 'event')}")

@@ -152,8 +152,7 @@ class Checker:
         match = re.match(r"undefined field '(.*)' not found in struct '(.*)'", what)
         if match and match[2] in self.structs:  # CEL's own messages are no facts, such as google.protobuf.Timestamp
             name, struct = match[1], self.structs[match[2]]
-            told = f"{struct.__name__} has no fact “{name}”"
-            return ConditionError(line, column + 1, told, nearest(name, self.fields[struct]))
+            return ConditionError(line, column + 1, *no_such_fact(struct.__name__, name, self.fields[struct]))
         if match := re.match(r"undeclared reference to '(.*)' \(in", what):
             return self._undeclared(source, line, column, match[1])
         if match := re.match(r"found no matching overload for '(.*)' applied to '\((.*)\)'", what):
@@ -171,6 +170,8 @@ class Checker:
         owner, _, _ = name.rpartition(".")
         root = name.split(".", maxsplit=1)[0]
         start = max(1, column - len(owner)) if owner else column  # a qualified name is reported at its last dot
+        if barred(root):
+            return ConditionError(line, start, *_never(root))
         return ConditionError(
             line,
             start,
@@ -186,6 +187,33 @@ def no_such_function(name: str) -> tuple[str, str]:
     if name == "matches":
         return "“matches” is not available", "startsWith, endsWith or contains"
     return f"“{name}” is not available in a condition", f"one of {FUNCTIONS}"
+
+
+# What a fact about who somebody is would be called: none is published, and none ever will be.
+_WHO_SOMEBODY_IS = """
+    nationality citizenship kewarganegaraan kebangsaan state negara religion faith agama ethnicity ethnic race suku etnis ras
+    language bahasa name names nama sex gender kelamin age umur usia birth birthday birthdate lahir dob health kesehatan
+    politics political politik"""
+ALL_FACTS = "all facts: lapor-dini rules facts"
+
+
+def barred(name: str) -> bool:
+    """Whether a fact of this name would say who somebody is."""
+    return not set(_WHO_SOMEBODY_IS.split()).isdisjoint(name.lower().split("_"))
+
+
+def _never(name: str) -> tuple[str, str]:
+    what = f"“{name}” is never available to rules: it says who somebody is, and not what happened"
+    return what, f"a condition on permits, places and deadlines only ({ALL_FACTS})"
+
+
+def no_such_fact(owner: str, name: str, known: typing.Collection[str], prefix: str = "") -> tuple[str, str]:
+    """What is wrong with the name of a fact, and what to write: those that are spelt nearly so, else all of that owner."""
+    if barred(name):
+        return _never(name)
+    near = [prefix + other for other in difflib.get_close_matches(name.lower(), known)]
+    write = " or ".join(near) or "one of " + ", ".join(prefix + other for other in sorted(known))
+    return f"{owner} has no fact “{name}”", f"{write} ({ALL_FACTS})"
 
 
 def nearest(name: str, known: typing.Iterable[str]) -> str:

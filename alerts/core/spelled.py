@@ -17,6 +17,7 @@ from alerts.core.feeds import FeedState, Watermarks
 from alerts.core.judgement import Context, State, Verdict
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Offset, Rule, Step
+from alerts.core.shown import as_text
 from alerts.core.turn import Settled
 
 
@@ -51,6 +52,25 @@ def first_failed(verdict: Verdict) -> str | None:
     if verdict.state is not State.untrue:
         return None
     return next((clause.text for clause in clauses_seen(verdict.rule, verdict.values) if not clause.holds), None)
+
+
+def facts_read(verdict: Verdict) -> dict[str, str]:
+    """The plain facts that the rule looks at, as text."""
+    rule, found = verdict.rule, {}
+    for name in sorted({*rule.when.reads, *map(str, rule.facts), *([str(rule.due.fact)] if rule.due else ())}):
+        root, _, field = name.partition(".")
+        if root in verdict.values:
+            found[name] = getattr(verdict.values[root], field, None)
+    return plain_facts(found)
+
+
+def plain_facts(facts: Mapping[str, Any]) -> dict[str, str]:
+    """Facts as text; what is missing and whole records are left out."""
+    return {
+        name: as_text(value)
+        for name, value in facts.items()
+        if value is not None and not (isinstance(value, list) and (not value or isinstance(value[0], msgspec.Struct)))
+    }
 
 
 def _holds(holds: Callable[[dict[str, Any]], bool], values: dict[str, Any] | None) -> bool | None:

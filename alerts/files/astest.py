@@ -22,9 +22,9 @@ from alerts.core.replay import replay
 from alerts.core.rules import RuleSet
 from alerts.core.turn import Settled
 from alerts.files.masking import Mask, at_second
-from alerts.files.ruletest import events_of, judged_with
+from alerts.files.ruletest import event_of, judged_with
 from alerts.files.setup import Setup
-from alerts.files.testfile import GivenEvent, RuleTest
+from alerts.files.testfile import GivenEvent
 
 INSTANTS_MAX = 50
 
@@ -71,9 +71,9 @@ def _expected(
     rule: str, masked: Sequence[dict[str, Any]], rules: RuleSet, setup: Setup, until: datetime
 ) -> tuple[dict[str, list[dict[str, str]]], dict[str, datetime]]:
     """What stands of the rule at each instant of a change, beginning a second before the first; and when each item was raised."""
-    given = tuple(_given(event, place) for place, event in enumerate(masked))
-    events, problems = events_of(RuleTest("", given, (), {}, "", 1), setup)
-    assert not problems, problems
+    decoded = [event_of(_given(event), setup) for event in masked]
+    events = [event for event in decoded if isinstance(event, Event)]
+    assert events == decoded
     settled = Settled(judged_with(rules.by_id[rule], rules), setup.units, setup.calendar, setup.feeds, {})
     register, raised = MemoryRegister(), dict[str, datetime]()
     expect: dict[str, list[dict[str, str]]] = {}
@@ -94,11 +94,11 @@ def _expected(
     return expect or {at_second(until): []}, raised
 
 
-def _given(event: Mapping[str, Any], place: int) -> GivenEvent:
+def _given(event: Mapping[str, Any]) -> GivenEvent:
     time = _instant(event["time"])
     received = _instant(event["received"]) if "received" in event else time
     head = (event["type"], time, received, event["source"], event["id"], event["data"])
-    return GivenEvent(*head, event.get("supersedes"), place)
+    return GivenEvent(*head, event.get("supersedes"))
 
 
 def _instant(text: str) -> datetime:

@@ -87,6 +87,19 @@ def ladder(document: Document, shape: RuleFile | OverrideFile) -> Iterator[Probl
         yield document.problem(("steps",), "working days and other days are mixed in one ladder", "one of the two")
 
 
+def dropped(document: Document, shape: RuleFile, override: OverrideFile) -> Iterator[Problem]:
+    """A severity that takes the place of a whole ladder: its later steps, its delay and whom it tells are gone with it."""
+    steps = shape.steps or ()
+    if override.severity and (len(steps) > 1 or any(step.at.amount or step.notify for step in steps)):
+        lost = ", ".join(f"{s.at} {s.severity}" + "".join(f" and {unit}" for unit in s.notify) for s in steps)
+        what = f"this severity drops the ladder of the shared rule ({lost}): one step at once remains, and nobody else is told"
+        yield document.problem(
+            ("severity",),
+            what,
+            f"the ladder anew as steps, or steps: [{{at: 0d, severity: {override.severity}}}] if that is meant",
+        )
+
+
 def unreached(document: Document, steps: Sequence[StepShape], keep: Offset | None) -> Iterator[Problem]:
     """Steps that come when the alert has ended. Working days are never fewer days, but how many more nobody knows here."""
     for number, step in enumerate(steps):

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from alerts.core.cel_checker import Checker, Field, nearest
+from alerts.core.cel_checker import Checker, Field, nearest, no_such_fact
 from alerts.core.conditions import Condition, compile_with
 from alerts.core.register.views import KINDS
 from alerts.core.rules import NOW_OFFSET, Due, Path, Rule, RuleSet, Severity, Status, Step, Text
@@ -161,6 +161,7 @@ class _Load:
         merged = overrides.laid_over(shape, override)
         self.problems.extend(overrides.unlaid(document, shape, override, merged))
         self.problems.extend(lint.ladder(document, override))
+        self.warnings.extend(lint.dropped(document, shape, override))
         if override.steps or override.keep:
             self.warnings.extend(lint.unreached(document, merged.steps or (), merged.keep))
         self.doubts(document, override)
@@ -305,8 +306,8 @@ class _Meaning:
             return None
         fields = checker.fields[checker.variables[path.root]]
         if path.field not in fields:
-            known = [f"{path.root}.{name}" for name in fields]
-            self.refuse(keys, f"“{path.root}” has no fact “{path.field}”", nearest(str(path), known), key)
+            what, write = no_such_fact(f"“{path.root}”", path.field, fields, f"{path.root}.")
+            self.refuse(keys, what, write, key)
         return fields.get(path.field)
 
     def condition(self, checker: Checker, key: str) -> Condition | None:

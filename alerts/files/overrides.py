@@ -16,6 +16,7 @@ from alerts.files.reading import Document, Problem, read, validate
 from alerts.files.schema import OverrideFile, RuleFile
 
 ENDING = ".local.yaml"
+TESTS, TESTS_HERE = ".test.yaml", ".local.test.yaml"
 _LAID_OVER = ("status", "owner", "review_by", "keep", "template")
 
 

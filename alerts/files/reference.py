@@ -1,7 +1,7 @@
 """The reference of facts: every type and field that a rule may use, and what it means, read from the published types.
 
-The meaning of a field stands below it in `core/register/views`, as a text that Python drops when it compiles; so it costs
-nothing while rules are judged, and is read here from the source.
+The meaning of a field stands below it in `core/register/views` and `person_views`, as a text that Python drops when it compiles;
+so it costs nothing while rules are judged, and is read here from the source.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def page_with_facts(page: str) -> str:
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"the page has no {BEGIN} and {END} to write between")
+        raise ValueError(f"there is no {BEGIN} with {END} after it to write between")
     return before + begin + "\n" + "\n".join(_markdown()) + end + after
 
 

@@ -12,6 +12,7 @@ Only what stood at some instant of `expect` counts, because nothing else was com
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -30,11 +31,12 @@ from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.replay import replay
 from alerts.core.rules import Rule, RuleSet, Status
-from alerts.core.spelled import context_of, first_failed
+from alerts.core.shown import masked
+from alerts.core.spelled import context_of, facts_read, first_failed
 from alerts.core.turn import Settled
-from alerts.files.reading import Problem
+from alerts.files.reading import Keys, Problem, counted
 from alerts.files.setup import Setup
-from alerts.files.testfile import Expected, RuleTest, Standing, load_rule_tests
+from alerts.files.testfile import Expected, GivenEvent, RuleTest, Standing, load_rule_tests
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -46,6 +48,7 @@ class Failure(msgspec.Struct, frozen=True):
     at: datetime
     expected: tuple[str, ...]
     stood: tuple[str, ...]
+    facts: tuple[str, ...]  # of alerts that stood and should not: those that the rule looks at
     why: tuple[str, ...]  # how far each rule got for each subject and item
 
     def __str__(self) -> str:
@@ -53,6 +56,7 @@ class Failure(msgspec.Struct, frozen=True):
             f"{self.file}:{self.line} “{self.test}” at {_clock(self.at)}",
             f"  expected: {'; '.join(self.expected) or 'nothing'}",
             f"  stood:    {'; '.join(self.stood) or 'nothing'}",
+            *(f"  facts:    {line}" for line in self.facts),
             *(f"  why:      {line}" for line in self.why),
         )
         return "\n".join(lines)
@@ -92,28 +96,26 @@ class Outcome(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         """For a terminal: one line if all is well, else everything that is not."""
-        head = f"{'ok  ' if self.passed else 'FAIL'} {self.rule}: {self.tests} tests"
+        head = f"{'ok  ' if self.passed else 'FAIL'} {self.rule}: {counted(self.tests, 'test')}"
         return "\n".join(
             [head, *map(str, self.problems), *map(str, self.failures), *(f"  {u}" for u in self.uncovered)]
         )
 
 
 def run_rule_tests(rules: RuleSet, setup: Setup, root: Path) -> tuple[Outcome, ...]:
-    """Run the test file of every rule of the set, loaded from `root`. Never raises for the contents of a test file."""
+    """Run the tests of every rule of the set, loaded from `root`. Never raises for the contents of a test file."""
     return tuple(run_rule_test(rule, rules, setup, root) for rule in rules.rules)
 
 
 def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outcome:
-    """Run the test file of one rule of the set."""
-    path = _tests_of(rule, root)
-    tests, found = load_rule_tests(path, root)
-    problems = list(found)
+    """Run the tests of one rule of the set."""
+    tests, problems = _tests_of(rule, root)
     failures: list[Failure] = []
     seen: dict[str, set[bool]] = {clause.text: set() for clause in rule.when.clauses}
     judged = judged_with(rule, rules)
     for test in tests:
         events, refused = events_of(test, setup)
-        refused += tuple(_unjudged(test, judged.by_id))
+        refused += tuple(unjudged(test, judged.by_id))
         problems += refused
         if not refused:
             rule_set = judged if _expects_exceptions(test) else _without_exceptions(judged)
@@ -123,10 +125,23 @@ def run_rule_test(rule: Rule, rules: RuleSet, setup: Setup, root: Path) -> Outco
     return Outcome(rule.id, rule.file, len(tests), tuple(problems), tuple(failures), coverage)
 
 
-def _tests_of(rule: Rule, root: Path) -> Path:
-    """The test file beside the rule; where a local override has one of its own, that."""
+def tests_beside(rule: Rule, root: Path) -> tuple[Path, ...]:
+    """The test file beside the rule, and where a local override has one of its own, that."""
     local = (root.parent / rule.override).with_suffix(".test.yaml") if rule.override else None
-    return local if local and local.exists() else (root.parent / rule.file).with_suffix(".test.yaml")
+    beside = (root.parent / rule.file).with_suffix(".test.yaml")
+    return (beside, local) if local and local.exists() else (beside,)
+
+
+def _tests_of(rule: Rule, root: Path) -> tuple[list[RuleTest], list[Problem]]:
+    """The tests of a rule; a local one takes the place of a shared one of its name, which does not fit here."""
+    tests: list[RuleTest] = []
+    problems: list[Problem] = []
+    for path in tests_beside(rule, root):
+        read, found = load_rule_tests(path, root)
+        names = {test.name for test in read}
+        tests = [*(test for test in tests if test.name not in names), *read]
+        problems += found
+    return tests, problems
 
 
 def _expects_exceptions(test: RuleTest) -> bool:
@@ -154,30 +169,44 @@ def events_of(test: RuleTest, setup: Setup) -> tuple[tuple[Event, ...], tuple[Pr
     events: list[Event] = []
     problems: list[Problem] = []
     for given in test.given:
-        told = {
-            "specversion": "1.0",
-            "id": given.id,
-            "source": given.source,
-            "type": given.type,
-            "time": given.time.isoformat(),
-            "receivedtime": given.received.isoformat(),
-            "data": given.data,
-            **({"supersedes": given.supersedes} if given.supersedes else {}),
-        }
-        event = decode(json.dumps(told).encode(), given.received, setup.areas, recorded=True)
+        event = event_of(given, setup)
         if isinstance(event, Rejection):
-            problems += (Problem(test.file, given.line, 1, f"{r.where} {r.what}", r.write) for r in event.reasons)
+            problems += (
+                test.document.problem((*given.keys, *_keys_of(r.where)), f"{r.where} {r.what}", r.write)
+                for r in event.reasons
+            )
         else:
             events.append(event)
     return tuple(sorted(events, key=lambda event: event.received)), tuple(problems)
 
 
-def _unjudged(test: RuleTest, judged: Collection[str]) -> Iterator[Problem]:
+def event_of(given: GivenEvent, setup: Setup) -> Event | Rejection:
+    """The event as the service would decode it."""
+    told = {
+        "specversion": "1.0",
+        "id": given.id,
+        "source": given.source,
+        "type": given.type,
+        "time": given.time.isoformat(),
+        "receivedtime": given.received.isoformat(),
+        "data": given.data,
+        **({"supersedes": given.supersedes} if given.supersedes else {}),
+    }
+    return decode(json.dumps(told).encode(), given.received, setup.areas, recorded=True)
+
+
+def _keys_of(where: str) -> Keys:
+    """`data.posts[0].code` as a path in the document."""
+    return tuple(int(step) if step.isdigit() else step for step in re.findall(r"[^.\[\]]+", where))
+
+
+def unjudged(test: RuleTest, judged: Collection[str]) -> Iterator[Problem]:
+    """Alerts that a test expects of rules that are not judged in it."""
     for standing in test.expect:
-        for alert in standing.alerts:
+        for number, alert in enumerate(standing.alerts):
             if alert.rule not in judged:
                 what = f"“{alert.rule}” is not judged in these tests"
-                yield Problem(test.file, standing.line, 1, what, f"one of {', '.join(judged)}")
+                yield test.document.problem((*standing.keys, number, "rule"), what, f"one of {', '.join(judged)}")
 
 
 def _compare(
@@ -198,8 +227,10 @@ def _compare(
         excepted = (Expected(v.rule.id, v.item, state="excepted") for _, v in verdicts if v.state is State.excepted)
         stood = [alert for alert in (*_standing(register), *excepted) if alert.rule in watched]
         if not _fits(expected.alerts, stood):
-            why = tuple(f"{key}: {_reason(v)}" for key, v in verdicts if v.rule.id in watched)
-            yield _failure(test, expected, stood, why or ("the events name no subject that the rule is about",))
+            about = [(_told(key), verdict) for key, verdict in verdicts if verdict.rule.id in watched]
+            facts = tuple(_facts(about, _left_over(expected.alerts, stood)))
+            why = tuple(f"{key}: {_reason(verdict)}" for key, verdict in about)
+            yield _failure(test, expected, stood, facts, why or ("the events name no subject that the rule is about",))
 
 
 def _standing(register: MemoryRegister) -> Iterator[Expected]:
@@ -253,9 +284,35 @@ def _note(verdict: Verdict, seen: Mapping[str, set[bool]]) -> None:
             break
 
 
-def _failure(test: RuleTest, expected: Standing, stood: Sequence[Expected], why: tuple[str, ...]) -> Failure:
+def _left_over(expected: Sequence[Expected], stood: Sequence[Expected]) -> list[Expected]:
+    """The alerts that stood and that nothing of what is expected can be paired with."""
+    rest = [alert for alert in stood if alert.state is None]
+    for wanted in expected:
+        same = next((alert for alert in rest if _same(wanted, alert)), None)
+        if same:
+            rest.remove(same)
+    return rest
+
+
+def _facts(about: Sequence[tuple[str, Verdict]], alerts: Sequence[Expected]) -> Iterator[str]:
+    named = {(alert.rule, alert.item) for alert in alerts}
+    for key, verdict in about:
+        if (verdict.rule.id, verdict.item) in named:
+            facts = ", ".join(f"{name} {value}" for name, value in facts_read(verdict).items())
+            yield f"{key}: {_named(verdict)} {facts}"
+
+
+def _told(key: str) -> str:
+    """A subject's key: a made-up person's as it is, anybody else's as lists show it, should somebody have pasted real events."""
+    return key if key.startswith("person:UTO:") else masked(key)
+
+
+def _failure(
+    test: RuleTest, expected: Standing, stood: Sequence[Expected], facts: tuple[str, ...], why: tuple[str, ...]
+) -> Failure:
     wanted, found = tuple(map(_listed, expected.alerts)), tuple(map(_listed, stood))
-    return Failure(test.file, expected.line, test.name, expected.at, wanted, found, why)
+    line, _ = test.document.position(expected.keys, key=True)
+    return Failure(test.document.file, line, test.name, expected.at, wanted, found, facts, why)
 
 
 def _listed(alert: Expected) -> str:
@@ -265,7 +322,6 @@ def _listed(alert: Expected) -> str:
 
 
 def _reason(verdict: Verdict) -> str:
-    named = f"{verdict.rule.id}:{verdict.item}" if verdict.item else verdict.rule.id
     detail = ""
     if verdict.state is State.untrue:
         detail = f": {first_failed(verdict)}"
@@ -275,7 +331,11 @@ def _reason(verdict: Verdict) -> str:
         detail = f" until {verdict.exception.until}: {verdict.exception.reason}"
     elif verdict.due:
         detail = f", due {_clock(verdict.due)}"
-    return f"{named} {verdict.state}{detail}"
+    return f"{_named(verdict)} {verdict.state}{detail}"
+
+
+def _named(verdict: Verdict) -> str:
+    return f"{verdict.rule.id}:{verdict.item}" if verdict.item else verdict.rule.id
 
 
 def _clock(instant: datetime) -> str:

@@ -6,10 +6,18 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
-from pydantic import AfterValidator, BeforeValidator, Field, RootModel, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    RootModel,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+)
 
 from alerts.core.calendar import WIB
 from alerts.core.cel_checker import nearest
@@ -19,7 +27,7 @@ from alerts.files.schema import Agency, Id, SeverityName, Shape, Words
 
 
 class GivenEvent(msgspec.Struct, frozen=True):
-    """An event of a test; instants are UTC. `line` is where it stands in the file."""
+    """An event of a test; instants are UTC. `keys`: where it stands in the document."""
 
     type: str
     time: datetime
@@ -28,7 +36,7 @@ class GivenEvent(msgspec.Struct, frozen=True):
     id: str
     data: dict[str, Any]
     supersedes: str | None
-    line: int
+    keys: Keys = ()
 
 
 class Expected(msgspec.Struct, frozen=True):
@@ -42,11 +50,11 @@ class Expected(msgspec.Struct, frozen=True):
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """All that should stand at an instant (UTC)."""
+    """All that should stand at an instant (UTC). `keys`: where it stands in the document."""
 
     at: datetime
     alerts: tuple[Expected, ...]
-    line: int
+    keys: Keys
 
 
 class RuleTest(msgspec.Struct, frozen=True):
@@ -56,8 +64,7 @@ class RuleTest(msgspec.Struct, frozen=True):
     given: tuple[GivenEvent, ...]
     expect: tuple[Standing, ...]
     complete: dict[str, datetime]
-    file: str
-    line: int
+    document: Document
 
 
 def _instant(value: Any) -> datetime:
@@ -107,15 +114,15 @@ class ExpectedShape(Shape):
     state: Literal["unknown", "excepted"] | None = None
 
 
+Alerts = tuple[Annotated[ExpectedShape, BeforeValidator(_expected, str | ExpectedShape)], ...]
+
+
 class TestShape(Shape):
     __test__ = False  # for pytest: this is no test of ours
 
     name: Words
     given: Annotated[tuple[GivenShape, ...], Field(min_length=1)]
-    expect: Annotated[
-        dict[str, tuple[Annotated[ExpectedShape, BeforeValidator(_expected, str | ExpectedShape)], ...]],
-        Field(min_length=1),
-    ]
+    expect: Annotated[dict[str, Alerts], Field(min_length=1)]
     complete: dict[Agency, Instant] = Field(default_factory=dict)
 
 
@@ -123,16 +130,52 @@ class TestFile(RootModel[Annotated[tuple[TestShape, ...], Field(min_length=1)]])
     __test__ = False
 
 
+_GIVEN, _AT = TypeAdapter(GivenShape), TypeAdapter[datetime](Instant)
+_ALERTS = TypeAdapter[Alerts](Alerts)
+Whole = TypeVar("Whole")
+
+
 def load_rule_tests(path: Path, root: Path) -> tuple[tuple[RuleTest, ...], tuple[Problem, ...]]:
     """The tests of a *.test.yaml file, or none of them and every problem in it. Never raises for its contents."""
+    tests, problems = read_rule_tests(path, root)
+    return (() if problems else tests), problems
+
+
+def read_rule_tests(path: Path, root: Path) -> tuple[tuple[RuleTest, ...], tuple[Problem, ...]]:
+    """As `load_rule_tests`, but what can be read beside the problems comes, too, to be checked further."""
     document = read(path, root)
     if isinstance(document, tuple):
         return (), bounded(document)
     shape, problems = validate(document, TestFile)
     problems = bounded((*problems, *_unquoted(document, document.data, ()), *_undated(document)))
     if problems or shape is None:
-        return (), problems
+        return tuple(_readable(document)), problems
     return tuple(_test(document, number, test) for number, test in enumerate(shape.root)), ()
+
+
+def _readable(document: Document) -> Iterator[RuleTest]:
+    """The tests of a file that has mistakes: the events that are whole, and the instants that are."""
+    for number, test in enumerate(document.data if isinstance(document.data, list) else []):
+        raw = test if isinstance(test, dict) else {}
+        events, instants = raw.get("given"), raw.get("expect")
+        given = tuple(
+            _given(event, number, place)
+            for place, said in enumerate(events if isinstance(events, list) else [])
+            if (event := _whole(_GIVEN, said))
+        )
+        expect = tuple(
+            _standing(at, alerts, number)
+            for at, said in (instants.items() if isinstance(instants, dict) else ())
+            if _whole(_AT, at) and (alerts := _whole(_ALERTS, said))
+        )
+        yield RuleTest("", given, expect, {}, document)
+
+
+def _whole(adapter: TypeAdapter[Whole], said: Any) -> Whole | None:
+    try:
+        return adapter.validate_python(said)
+    except ValidationError:
+        return None
 
 
 def _unquoted(document: Document, data: Any, path: Keys) -> Iterator[Problem]:
@@ -156,28 +199,27 @@ def _undated(document: Document) -> Iterator[Problem]:
 
 
 def _test(document: Document, number: int, test: TestShape) -> RuleTest:
-    def line(*path: str | int) -> int:
-        return document.position((number, *path), key=True)[0]
-
-    given = tuple(
-        GivenEvent(
-            type=event.type,
-            time=event.time,
-            received=event.received or event.time,
-            source=event.source or f"{_publisher(event.type)}/uji",
-            id=event.id or str(place + 1),
-            data=event.data,
-            supersedes=event.supersedes,
-            line=line("given", place),
-        )
-        for place, event in enumerate(test.given)
-    )
-    expect = tuple(
-        Standing(_instant(at), tuple(Expected(**dict(alert)) for alert in alerts), line("expect", at))
-        for at, alerts in test.expect.items()
-    )
+    given = tuple(_given(event, number, place) for place, event in enumerate(test.given))
+    expect = (_standing(at, alerts, number) for at, alerts in test.expect.items())
     in_order = tuple(sorted(expect, key=lambda standing: standing.at))
-    return RuleTest(test.name, given, in_order, dict(test.complete), document.file, line())
+    return RuleTest(test.name, given, in_order, dict(test.complete), document)
+
+
+def _given(event: GivenShape, number: int, place: int) -> GivenEvent:
+    return GivenEvent(
+        type=event.type,
+        time=event.time,
+        received=event.received or event.time,
+        source=event.source or f"{_publisher(event.type)}/uji",
+        id=event.id or str(place + 1),
+        data=event.data,
+        supersedes=event.supersedes,
+        keys=(number, "given", place),
+    )
+
+
+def _standing(at: str, alerts: Alerts, number: int) -> Standing:
+    return Standing(_instant(at), tuple(Expected(**dict(alert)) for alert in alerts), (number, "expect", at))
 
 
 _PUBLISHERS = {  # the first agency that publishes what begins so (docs: event catalogue)

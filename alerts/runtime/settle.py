@@ -19,8 +19,9 @@ from alerts.core.policy import Policy
 from alerts.core.register.views import KINDS
 from alerts.core.turn import Settled
 from alerts.files.loader import load_rules
-from alerts.files.reading import SIZE_LIMIT
+from alerts.files.reading import SIZE_LIMIT, Problem
 from alerts.files.setup import Setup, load_setup
+from alerts.files.testcheck import check_tests
 from alerts.runtime.settings import shipped
 
 
@@ -53,11 +54,9 @@ def read_decisions(root: Path, now: datetime, today: date, units_file: Path | No
 
     A folder without units.yaml has the shipped units.
     """
-    if units_file is None and not (root / "units.yaml").exists():
-        units_file = shipped("rules") / "units.yaml"
     fingerprint = files_fingerprint(root)
     loaded = load_rules(root, today)
-    setup = load_setup(root, shipped("rules"), units_file)
+    setup = _read_setup(root, units_file)
     problems = (*loaded.problems, *(() if isinstance(setup, Setup) else setup))
     warnings = tuple(map(str, loaded.warnings))
     if problems or loaded.rules is None or not isinstance(setup, Setup):
@@ -65,6 +64,20 @@ def read_decisions(root: Path, now: datetime, today: date, units_file: Path | No
     escalate = setup.policy.escalate
     settled = Settled(loaded.rules, setup.units, setup.calendar, setup.feeds, escalate=escalate)
     return Decided(settled, setup, now, fingerprint), (), warnings
+
+
+def _read_setup(root: Path, units_file: Path | None = None) -> Setup | tuple[Problem, ...]:
+    if units_file is None and not (root / "units.yaml").exists():
+        units_file = shipped("rules") / "units.yaml"
+    return load_setup(root, shipped("rules"), units_file)
+
+
+def check_folder(root: Path, now: datetime, today: date) -> tuple[Decided | None, tuple[str, ...], tuple[str, ...]]:
+    """As `read_decisions`, with the problems of the test files, too. Those keep nothing from being in force."""
+    decided, problems, warnings = read_decisions(root, now, today)
+    setup = decided.setup if decided else _read_setup(root)
+    found = check_tests(root, decided.settled.rules if decided else None, setup if isinstance(setup, Setup) else None)
+    return decided, (*problems, *map(str, found)), warnings
 
 
 def files_fingerprint(root: Path) -> str:

@@ -18,15 +18,26 @@ import msgspec
 from alerts.core.engine import judge_rule
 from alerts.core.events.identifiers import meant_by
 from alerts.core.identity import person_key
-from alerts.core.judgement import Context, State, Verdict
+from alerts.core.judgement import Context, State
 from alerts.core.ports import Register, receipt
 from alerts.core.register.derive import derive
-from alerts.core.register.facts import UNTOLD, EmployerFacts, Fact
+from alerts.core.register.facts import EmployerFacts, Fact
 from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Exemption, Rule, RuleSet, Status
 from alerts.core.shown import area_of, as_text
-from alerts.core.spelled import ClauseSeen, Rung, clauses_seen, context_of, first_failed, inhibitors, ladder, later
+from alerts.core.spelled import (
+    ClauseSeen,
+    Rung,
+    clauses_seen,
+    context_of,
+    facts_read,
+    first_failed,
+    inhibitors,
+    ladder,
+    later,
+    plain_facts,
+)
 from alerts.runtime.intake import kept_event
 from alerts.runtime.rebuild import fold
 from alerts.runtime.recorded import Progress
@@ -34,7 +45,6 @@ from alerts.runtime.settle import Decided
 from alerts.store.database import Connection, Where, connect, from_us, json_array
 from alerts.store.register import SqliteRegister
 
-_IN_HEADS = (*Fact.__struct_fields__, "received")  # what is told of every event, whatever it says
 NEAR = 500  # identifiers that are compared with a mistyped one
 
 
@@ -171,7 +181,7 @@ def explain(
         view, _ = derive(subject, linked, context.feeds, context.states, judged)
         items = tuple(_items(_judged(rule), subject, view, context, judged))
         about = {subject.key: subject.facts, **linked}
-        facts = _plain({f"{rule.about}.{name}": getattr(view, name) for name in view.__struct_fields__})
+        facts = plain_facts({f"{rule.about}.{name}": getattr(view, name) for name in view.__struct_fields__})
         known = _known(connection, about)
         return Explained(subject=subject.key, rule=rule, at=judged, facts=facts, items=items, known=known)
 
@@ -209,7 +219,7 @@ def _items(rule: Rule, subject: AnySubject, view: msgspec.Struct, context: Conte
             stands=(rule.id, verdict.item) in standing,
             clauses=clauses_seen(rule, verdict.values),
             failed=first_failed(verdict),
-            facts=_read(verdict),
+            facts=facts_read(verdict),
             due=verdict.due,
             steps=ladder(rule, verdict, verdict.due, context.calendar) if verdict.due else (),
             ends=later(context.calendar, verdict.due, rule.keep) if verdict.due and rule.keep else None,
@@ -220,25 +230,6 @@ def _items(rule: Rule, subject: AnySubject, view: msgspec.Struct, context: Conte
             exception=verdict.exception,
             unit=context.units.responsible(area_of(rule, verdict.values)).id,
         )
-
-
-def _read(verdict: Verdict) -> dict[str, str]:
-    """The plain facts that the rule looks at."""
-    rule, found = verdict.rule, {}
-    for name in sorted({*rule.when.reads, *map(str, rule.facts), *([str(rule.due.fact)] if rule.due else ())}):
-        root, _, field = name.partition(".")
-        if root in verdict.values:
-            found[name] = getattr(verdict.values[root], field, None)
-    return _plain(found)
-
-
-def _plain(facts: Mapping[str, Any]) -> dict[str, str]:
-    """Facts as text; what is missing and whole records are left out."""
-    return {
-        name: as_text(value)
-        for name, value in facts.items()
-        if value is not None and not (isinstance(value, list) and (not value or isinstance(value[0], msgspec.Struct)))
-    }
 
 
 def _known(connection: Connection, about: Mapping[str, Any]) -> tuple[Known, ...]:
@@ -254,8 +245,7 @@ def _known(connection: Connection, about: Mapping[str, Any]) -> tuple[Known, ...
     known = []
     for key, fact in sorted(facts, key=lambda pair: (pair[1].order, pair[0])):
         number, type, received = events[fact.source, fact.id]
-        said = {name: getattr(fact, name) for name in fact.__struct_fields__ if name not in (*_IN_HEADS, *UNTOLD)}
-        says = {name: as_text(value) for name, value in said.items() if value not in (None, (), "")}
+        says = {name: as_text(value) for name, value in fact.told.items() if value not in (None, (), "")}
         heads = (receipt(number), type, fact.at, from_us(received), fact.source, fact.id)
         known.append(Known(key, *heads, says))
     return tuple(known)

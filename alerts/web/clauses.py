@@ -6,7 +6,7 @@ language of conditions that has grown since) is told as it is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Any
 
@@ -40,12 +40,15 @@ _METHODS = {  # as it holds, and as it does not
     "endsWith": (("diakhiri", "ends with"), ("tidak diakhiri", "does not end with")),
     "contains": (("memuat", "contains"), ("tidak memuat", "does not contain")),
 }
-_LOOPS = {
-    "exists": (("ada {}: {}", "there is a {}: {}"), ("tidak ada {}: {}", "there is no {}: {}")),
+_LOOPS = {  # as it holds, and as it does not
+    "exists": (
+        ("ada {} dengan {}", "there is at least one {} where {}"),
+        ("tidak ada {} dengan {}", "there is no {} where {}"),
+    ),
     "all": (("untuk setiap {}: {}", "for every {}: {}"), ("tidak untuk setiap {}: {}", "not for every {}: {}")),
     "exists_one": (
-        ("tepat satu {}: {}", "there is exactly one {}: {}"),
-        ("bukan tepat satu {}: {}", "there is not exactly one {}: {}"),
+        ("ada tepat satu {} dengan {}", "there is exactly one {} where {}"),
+        ("bukan tepat satu {} dengan {}", "there is not exactly one {} where {}"),
     ),
 }
 
@@ -86,9 +89,17 @@ class _Unsaid(Exception):  # noqa: N818 - reads as what happened
     """There are no words for this."""
 
 
+def _joined(function: str, args: list[Any]) -> Iterator[Any]:
+    """The parts of `a && b && c`, which is read as `(a && b) && c`."""
+    for arg in args:
+        inner = arg.call_expr
+        yield from _joined(function, list(inner.args)) if inner.function == function else (arg,)
+
+
 class _Saying:
     def __init__(self, checker: Checker, checked: Checked, language: str, labels: Labels) -> None:
         self._checker, self._checked, self._language, self._labels = checker, checked, language, labels
+        self._loops: list[str] = []  # the variables of the lists that are being looked into
 
     def _is(self, words: tuple[str, str]) -> str:
         return words[0] if self._language == "id" else words[1]
@@ -108,7 +119,7 @@ class _Saying:
         if call.function in ("_&&_", "_||_"):
             both = (call.function == "_&&_") == holds
             joined = self._is((" dan ", " and ") if both else (" atau ", " or "))
-            return "(" + joined.join(self.truth(arg, holds) for arg in args) + ")"
+            return "(" + joined.join(self.truth(arg, holds) for arg in _joined(call.function, args)) + ")"
         if call.function == "_?_:_":
             words = self._is(("bila {} maka {}, selain itu {}", "if {} then {}, else {}"))
             return words.format(self.truth(args[0], True), self.truth(args[1], holds), self.truth(args[2], holds))
@@ -137,7 +148,20 @@ class _Saying:
         macro, test, _ = macro_of(loop)
         if macro not in _LOOPS:
             raise _Unsaid
-        return self._is(_LOOPS[macro][not holds]).format(self._value(loop.iter_range), self.truth(test, True))
+        return self._is(_LOOPS[macro][not holds]).format(self._each(loop.iter_range), self._within(loop, test))
+
+    def _within(self, loop: Any, test: Any) -> str:
+        """What is asked of each item."""
+        self._loops.append(loop.iter_var)
+        said = self.truth(test, True)
+        self._loops.pop()
+        return said
+
+    def _each(self, items: Any) -> str:
+        """One item of a list."""
+        if self._checked.types[items.id].list_type.elem_type.HasField("message_type"):
+            return self._value(items)
+        return self._is(("nilai ", "value of ")) + self._value(items)
 
     def _value(self, expr: Any) -> str:
         if expr.HasField("const_expr"):
@@ -150,22 +174,28 @@ class _Saying:
             return self._picked(expr.comprehension_expr)
         if expr.HasField("call_expr") and expr.call_expr.function == "size":
             args = expr.call_expr.args or [expr.call_expr.target]
-            return self._is(("jumlah ", "the number of ")) + self._value(args[0])
+            return self._is(("jumlah ", "the number of ")) + self._several(args[0])
         if expr.HasField("call_expr") and expr.call_expr.function in ("_+_", "_-_"):
             sign = f" {expr.call_expr.function.strip('_')} "
             return sign.join(map(self._value, expr.call_expr.args))
-        if expr.HasField("ident_expr"):
-            return str(expr.ident_expr.name)
+        if expr.HasField("ident_expr"):  # an item of plain values
+            return self._is(("nilainya", "it"))
         raise _Unsaid
 
-    def _picked(self, loop: Any) -> str:
+    def _several(self, items: Any) -> str:
+        """A list that is counted."""
+        if items.HasField("comprehension_expr"):
+            return self._picked(items.comprehension_expr, several=True)
+        return self._fact(items.select_expr, several=True) if items.HasField("select_expr") else self._value(items)
+
+    def _picked(self, loop: Any, several: bool = False) -> str:
         macro, test, taken = macro_of(loop)
-        items = self._value(loop.iter_range)
+        items = self._several(loop.iter_range) if several else self._value(loop.iter_range)
         if macro == "map":
             return f"{self._value(taken)} ({items})"
         if macro != "filter":
             raise _Unsaid
-        return f"{items} " + self._is(("dengan {}", "with {}")).format(self.truth(test, True))
+        return f"{items} " + self._is(("dengan {}", "where {}")).format(self._within(loop, test))
 
     def _constant(self, value: Any) -> str:
         if value.HasField("bool_value"):
@@ -177,12 +207,20 @@ class _Saying:
     def _struct(self, operand: Any) -> type[msgspec.Struct]:
         return self._checker.structs[self._checked.types[operand.id].message_type]
 
-    def _fact(self, select: Any) -> str:
+    def _fact(self, select: Any, several: bool = False) -> str:
         struct = self._struct(select.operand)
         field = self._checker.fields[struct][select.field]
         if field.record:
-            return record(field.kind.__name__, self._language) if field.kind.__name__ in RECORDS else select.field
-        return label_of(struct, select.field, self._labels)
+            name = field.kind.__name__
+            return record(name, self._language, several) if name in RECORDS else select.field
+        return label_of(struct, select.field, self._labels) + self._whose(select.operand.ident_expr.name, struct)
+
+    def _whose(self, variable: str, struct: type) -> str:
+        """Within a list, of which item a fact is, unless it is of the one that is looked at or of the subject."""
+        if not self._loops or variable == self._loops[-1] or struct.__name__ not in RECORDS:
+            return ""
+        this = ("{} itu", "that {}") if variable in self._loops else ("{} ini", "this {}")
+        return self._is((" dari ", " of ")) + self._is(this).format(record(struct.__name__, self._language))
 
     def _dated(self, expr: Any) -> bool:
         if not expr.HasField("select_expr"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 from markupsafe import Markup, escape
@@ -149,10 +150,12 @@ def named(code: str, table: Words) -> Text:
     return table.get(code) or Text(code, code)
 
 
-def record(name: str, language: str) -> str:
-    """One item of a list, by the name of its type."""
+def record(name: str, language: str, several: bool = False) -> str:
+    """One item of a list, or several, by the name of its type."""
     said = named(name, RECORDS)
-    return said.id if language == "id" else said.en
+    if language == "id":
+        return said.id
+    return re.sub(r"(?= of | in |$)", "s", said.en, count=1) if several else said.en
 
 
 def both(text: Text) -> Markup:

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from alerts.core.cel_checker import PACKAGE, Checker, published
 from alerts.core.conditions import SOURCE_LIMIT, Condition, ConditionError, compile_condition, compile_with
-from alerts.core.register.views import KINDS, Person, Stay
+from alerts.core.register.person_views import Person, Stay
+from alerts.core.register.views import KINDS
 
 
 class Visit(msgspec.Struct, frozen=True):
@@ -65,7 +66,17 @@ REFUSALS = [
     ("visits.open", 1, 1, "“visits” is not known", "visit"),
     ("now", 1, 1, "“now” is not known", "one of guest, visit"),
     ("visit.open &&\n  guest.heer", 2, 9, "has no fact", "here"),
-    ("visit.nationality == 'UTO'", 1, 7, "has no fact “nationality”", ""),
+    (
+        "visit.nationality == 'UTO'",
+        1,
+        7,
+        "“nationality” is never available to rules",
+        "(all facts: lapor-dini rules facts)",
+    ),
+    ("guest.visits.exists(v, v.birth_date == 'x')", 1, 26, "“birth_date” is never available to rules", ""),
+    ("jenis_kelamin == 'x'", 1, 1, "“jenis_kelamin” is never available to rules", ""),
+    ("visit.strat == 'x'", 1, 7, "has no fact “strat”", "start"),
+    ("visit.qqq == 'x'", 1, 7, "has no fact “qqq”", "one of "),
     ("guest.visits.exists(v, w.open)", 1, 24, "“w” is not known", ""),
     # types
     ("visit.kind > 3", 1, 12, "“>” does not work on text and a whole number", "one sort"),

@@ -8,7 +8,7 @@ import pytest
 
 from alerts.core.register.facts import Arrived, Departed, Fact, Lodged, Permit, PersonFacts, Seen
 from alerts.core.register.person import person_view
-from alerts.core.register.views import ReportedArea
+from alerts.core.register.person_views import ReportedArea
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 AT = datetime(2026, 3, 1, 3, tzinfo=UTC)

@@ -23,7 +23,8 @@ def excepting(where: str, until: str = "2027-01-31") -> str:
     [
         ("{}", "54 “where” is empty; write at least 1"),
         ("{stay.permit_ref: []}", "72 “stay.permit_ref” is empty; write at least 1"),
-        ("{stay.permit_reff: [P1]}", "55 “stay” has no fact “permit_reff”; write stay.permit_ref"),
+        ("{stay.permit_reff: [P1]}",
+         "55 “stay” has no fact “permit_reff”; write stay.permit_ref (all facts: lapor-dini rules facts)"),
         ("{job.nib: [P1]}", "55 “job” is not known here; write one of person, stay"),
         ("{nib: [P1]}", "55 “nib” does not name a fact; write e.g. stay.valid_until"),
         ("{person.stays: [P1]}", "55 person.stays is not a plain fact; write a text, a date or true/false"),

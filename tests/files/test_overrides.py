@@ -88,8 +88,8 @@ def test_an_edit_of_it_is_another_generation(tmp_path: Path) -> None:
          "3:1 “due” is not a key here; write one of override, reason, status, owner, review_by, and_when, steps, "
          "severity, keep, needs, template, exceptions"),
         ("status: shadw\n",
-         "3:9 “status” is not one of the known values; write 'draft', 'shadow', 'active' or 'retired'"),
-        ("and_when: stay.kindd == 'ITAS'\n", "3:16 Stay has no fact “kindd”; write kind"),
+         "3:9 “shadw” is not one of the known values of “status”; write 'draft', 'shadow', 'active' or 'retired'"),
+        ("and_when: stay.kindd == 'ITAS'\n", "3:16 Stay has no fact “kindd”; write kind (all facts: lapor-dini rules facts)"),
         ("and_when: >\n  stay.latest &&\n  stay.activity == 'work'\n",
          "5:3 stay.activity may be missing; write has(stay.activity) && …"),
         ("and_when: stay.kind != 'ISLAM'\n",
@@ -99,7 +99,7 @@ def test_an_edit_of_it_is_another_generation(tmp_path: Path) -> None:
         ("steps: [{at: 3d, severity: low}, {at: 2d, severity: low}]\n",
          "3:39 the steps are not in ascending order; write later steps below"),
         ("exceptions: [{reason: uji, until: 2026-12-31, where: {stay.knd: [x]}}]\n",
-         "3:55 “stay” has no fact “knd”; write stay.kind"),
+         "3:55 “stay” has no fact “knd”; write stay.kind (all facts: lapor-dini rules facts)"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_at_its_place_in_the_override(tmp_path: Path, said: str, problem: str) -> None:

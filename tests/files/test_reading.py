@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, RootModel
 
 from alerts.files.reading import SIZE_LIMIT, Document, Problem, parse, read, validate
 
+RULES = Path(__file__).parents[2] / "rules"
+
 
 def document(text: str) -> Document:
     found = parse(text.encode(), "rules/x.yaml")
@@ -198,3 +200,22 @@ def test_a_list_at_the_top_is_checked_item_by_item() -> None:
     value, found = validate(document("- name: a\n- nmae: b\n"), Many)
     assert value is None
     assert "rules/x.yaml:2:3 “nmae” is not a key here; write name" in [str(problem) for problem in found]
+
+
+OTHERWISE = "# e000\n"  # a mark in the text that has it read by the slower of the two readers
+
+
+@pytest.mark.parametrize("text", [
+    *(path.read_text(encoding="utf-8") for path in sorted(RULES.rglob("*.test.yaml"))[::6]),
+    "{at: 08:00, 1:2: [3:4, 'a 5:6', \"b\\u0031:7\"], 8: 9:10}",
+    "a: |\n  1:2\nb: 3:4 # 5:6\n",
+])  # fmt: skip
+def test_times_are_read_alike_by_both_readers(text: str) -> None:
+    fast, slow = document(text), document(f"{text}\n{OTHERWISE}")
+    assert (fast.data, fast.marks, fast.keys) == (slow.data, slow.marks, slow.keys)
+    assert "\ue000" not in str(fast.data)
+
+
+@pytest.mark.parametrize("text", ["key: \ue000", 'key: "\\ue000"', 'key: "\\U0000E000"'])
+def test_the_character_that_covers_a_colon_may_be_in_a_file_itself(text: str) -> None:
+    assert document(f"{text}\nat: 08:00").data == {"key": "\ue000", "at": "08:00"}

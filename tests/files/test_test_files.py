@@ -41,13 +41,10 @@ def test_the_file_of_the_design_is_read(tmp_path: Path) -> None:
     ((test,), problems) = load(tmp_path, DESIGN)
     assert not problems
     first, second = test.given
-    assert (test.name, test.file, test.line) == (
-        "late news of an extension withdraws the alert",
-        "rules/x.test.yaml",
-        1,
-    )
+    assert (test.name, test.document.file) == ("late news of an extension withdraws the alert", "rules/x.test.yaml")
     assert first.time == first.received == datetime(2025, 12, 31, 17, tzinfo=UTC)
-    assert (first.source, first.id, first.supersedes, first.line) == ("imigrasi/uji", "1", None, 3)
+    assert (first.source, first.id, first.supersedes) == ("imigrasi/uji", "1", None)
+    assert test.document.position(first.keys) == (3, 7)
     assert first.data["person"] == {"issuing_state": "UTO", "passport_no": "X1"}
     assert second.time == datetime(2026, 2, 27, 3, 30, tzinfo=UTC)
     assert second.received == datetime(2026, 3, 5, 1, tzinfo=UTC)
@@ -62,9 +59,9 @@ def test_the_file_of_the_design_is_read(tmp_path: Path) -> None:
                 Expected("stay_expiring", "P1"),
                 Expected("x", "P1", "high", "kesbangpol-15", "unknown"),
             ),
-            13,
+            (0, "expect", "2026-03-03T08:00"),
         ),
-        Standing(datetime(2026, 3, 5, 17, tzinfo=UTC), (), 12),
+        Standing(datetime(2026, 3, 5, 17, tzinfo=UTC), (), (0, "expect", "2026-03-06")),
     )
 
 
@@ -97,7 +94,7 @@ def test_every_type_of_event_has_a_publisher(tmp_path: Path, event_type: str) ->
         ("received:", "recieved:", "6:7 “recieved” is not a key here; write received"),
         ("complete: {imigrasi", "complete: {imigrsi", "14:14 “imigrsi” is not a kind of source; write imigrasi"),
         ("stay_expired, ", "Stay Expired, ", "13:24 “Stay Expired” is not an id"),
-        ("severity: high", "severity: kritis", "13:88 “severity” is not one of the known values"),
+        ("severity: high", "severity: kritis", "13:88 “kritis” is not one of the known values of “severity”"),
         (
             "  expect:\n    2026-03-06: []\n",
             "  expectation:\n    2026-03-06: []\n",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from alerts.core.conditions import ConditionError, compile_condition
-from alerts.core.register.views import Person
+from alerts.core.register.person_views import Person
 from alerts.files.loader import load_rules
 from alerts.files.reading import Problem, parse
 from alerts.runtime.settle import files_fingerprint

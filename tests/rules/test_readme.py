@@ -98,14 +98,16 @@ def test_the_exception_of_the_page_holds_the_example_back_until_its_end(tmp_path
     assert failure.why[0].endswith("excepted until 2027-01-31: perpanjangan dijamin Kemlu, surat 12/2026")
 
 
-def test_the_override_of_the_page_says_what_differs_and_may_bring_its_own_tests(tmp_path: Path) -> None:
+def test_the_override_of_the_page_says_what_differs_and_may_bring_tests_of_its_own(tmp_path: Path) -> None:
     override = example("override:")
     assert outcome(tmp_path, foreign_org_permit_lapsed__local=override).passed
     elsewhere = TESTS.partition("\n- name:")[0].replace('"15.06"', '"15.08"').partition("    2027-01-01:")[0]
     local = {"foreign_org_permit_lapsed__local": override, "foreign_org_permit_lapsed__local__test": elsewhere}
     found = outcome(tmp_path / "other", **local)
-    assert (found.passed, found.tests) == (True, 1)
-    assert "no test sees “'15.06' in permit.areas” hold" in found.uncovered
+    assert (found.passed, found.tests) == (True, 2), "one of the shared tests has the same name"
+    local["foreign_org_permit_lapsed__local__test"] = elsewhere.replace("name: the day", "name: not here, the day")
+    found = outcome(tmp_path / "more", **local)
+    assert (found.passed, found.tests, found.uncovered) == (True, 3, ())
 
 
 def test_the_lists_and_macros_of_the_page_can_be_used(tmp_path: Path) -> None:

@@ -60,6 +60,8 @@ def test_a_failure_says_where_what_stood_instead_and_why(run: Run) -> None:
         "rules/stay_expired.test.yaml:10 “wrong day” at 2026-03-02 00:00 WIB\n"
         "  expected: nothing\n"
         "  stood:    stay_expired:P1 high at kesbangpol-15.06\n"
+        "  facts:    person:UTO:X1: stay_expired:P1 person.area 15.06, person.in_country true, stay.application_pending false, "
+        "stay.latest true, stay.permit_ref P1, stay.valid_until 2026-03-01\n"
         "  why:      person:UTO:X1: stay_expired:P1 stands, due 2026-03-02 00:00 WIB",
     ]
 
@@ -121,7 +123,7 @@ def test_an_event_that_would_be_refused_is_told_with_its_line(run: Run) -> None:
     given = PERMIT + DEPARTURE.replace("exit_date", "exit_day")
     outcome = run(f"- name: one\n  given:\n{given}  expect:\n    2026-03-02: []\n")
     assert [str(p) for p in outcome.problems] == [
-        "rules/stay_expired.test.yaml:8:1 data.exit_date is missing; write this field; it is required"
+        "rules/stay_expired.test.yaml:10:13 data.exit_date is missing; write this field; it is required"
     ]
     assert not outcome.passed
 
@@ -129,7 +131,7 @@ def test_an_event_that_would_be_refused_is_told_with_its_line(run: Run) -> None:
 def test_a_rule_that_is_misspelt_or_has_nothing_to_do_with_it_is_told(run: Run) -> None:
     outcome = run(f"- name: one\n  given:\n{PERMIT}  expect:\n    2026-03-02: [stay_expird]\n")
     assert [str(p) for p in outcome.problems] == [
-        "rules/stay_expired.test.yaml:9:1 “stay_expird” is not judged in these tests; "
+        "rules/stay_expired.test.yaml:9:18 “stay_expird” is not judged in these tests; "
         "write one of permit_last_filing_day, stay_expired, stay_expiring"
     ]
 
@@ -150,3 +152,17 @@ def test_clauses_that_no_test_sees_hold_or_fail_are_listed(run: Run) -> None:
         "no test sees “!stay.application_pending” hold",
         "no test sees “!stay.application_pending” fail",
     )
+
+
+def test_only_what_stands_and_should_not_is_told_with_its_facts(run: Run) -> None:
+    given = PERMIT + PERMIT.replace("X1", "X2").replace("P1", "P2")
+    (failure,) = run(f"- name: one\n  given:\n{given}  expect:\n    2026-03-02: ['stay_expired:P1']\n").failures
+    assert [told.partition(" person.")[0] for told in failure.facts] == ["person:UTO:X2: stay_expired:P2"]
+
+
+def test_somebody_who_is_not_made_up_is_not_named(run: Run) -> None:
+    """Should real events have been pasted: the state is none of those for tests."""
+    given = PERMIT.replace("issuing_state: UTO, passport_no: X1", "issuing_state: XXA, passport_no: C1234567")
+    (failure,) = run(f"- name: one\n  given:\n{given}  expect:\n    2026-03-02: []\n").failures
+    assert "person:XXA:C…67: stay_expired:P1" in str(failure)
+    assert "C1234567" not in str(failure)

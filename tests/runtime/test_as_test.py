@@ -107,7 +107,7 @@ def test_corrections_and_the_officers_closing_are_part_of_the_test(overstay: Ale
     ]
     (path,) = root.rglob("stay_expired.test.yaml")
     path.write_text(done.stdout, encoding="utf-8")
-    assert "ok   stay_expired: 1 tests" in run("rules", "test", root).stdout
+    assert "ok   stay_expired: 1 test" in run("rules", "test", root).stdout
     assert not any(secret in done.stdout for secret in ("4711", "Rahasia", "1980", "JBI", overstay.id, "sex"))
 
 

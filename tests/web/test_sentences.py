@@ -19,7 +19,8 @@ from alerts.cli import app
 from alerts.core.cel_checker import published
 from alerts.core.conditions import Condition, compile_condition
 from alerts.core.judgement import State
-from alerts.core.register.views import KINDS, Person, Stay
+from alerts.core.register.person_views import Person, Stay
+from alerts.core.register.views import KINDS
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.web import words
 from alerts.web.clauses import clause_in_words
@@ -85,18 +86,37 @@ WORDS = {
     "!(stay.kind in ['ITK', 'ITAS'])": ("Jenis izin bukan salah satu dari ITK, ITAS", "Kind of permit is none of ITK, ITAS"),
     "stay.valid_from < '2026-03-01'": ("Berlaku sejak sebelum 1 Maret 2026", "Valid from is before 1 March 2026"),
     "!(stay.valid_from < '2026-03-01')": ("Berlaku sejak tidak sebelum 1 Maret 2026", "Valid from is not before 1 March 2026"),
-    "size(person.stays) > 2": ("jumlah izin tinggal lebih dari 2", "the number of stay is more than 2"),
+    "size(person.stays) > 2": ("jumlah izin tinggal lebih dari 2", "the number of stays is more than 2"),
     "!(stay.latest || stay.item.startsWith('visit:'))": (
         "(Izin terbaru: tidak dan Butir tidak diawali “visit:”)",
         "(Newest permit: no and Item does not begin with “visit:”)",
     ),
     "!person.stays.exists(s, s.kind == 'ITAP' && s.latest)": (
-        "tidak ada izin tinggal: (Jenis izin adalah ITAP dan Izin terbaru: ya)",
-        "there is no stay: (Kind of permit is ITAP and Newest permit: yes)",
+        "tidak ada izin tinggal dengan (Jenis izin adalah ITAP dan Izin terbaru: ya)",
+        "there is no stay where (Kind of permit is ITAP and Newest permit: yes)",
+    ),
+    "person.stays.exists(s, s.latest && s.kind == 'ITK' && s.extensions >= 3)": (
+        "ada izin tinggal dengan (Izin terbaru: ya dan Jenis izin adalah ITK dan Jumlah perpanjangan paling sedikit 3)",
+        "there is at least one stay where (Newest permit: yes and Kind of permit is ITK and Extensions is at least 3)",
+    ),
+    "size(person.stays.filter(s, person.entries.exists(e, e.latest && e.entry_date <= s.valid_from))) >= 2": (
+        "jumlah izin tinggal dengan ada kedatangan dengan (Kedatangan terakhir: ya dan Tanggal masuk paling lambat "
+        "Berlaku sejak dari izin tinggal itu) paling sedikit 2",
+        "the number of stays where there is at least one arrival where (Latest arrival: yes and Date of entry is not after "
+        "Valid from of that stay) is at least 2",
+    ),
+    "person.stays.exists(s, s.valid_from > stay.valid_from)": (
+        "ada izin tinggal dengan Berlaku sejak setelah Berlaku sejak dari izin tinggal ini",
+        "there is at least one stay where Valid from is after Valid from of this stay",
+    ),
+    "person.double_nights.exists(n, n.areas.exists(a, a.startsWith('15.06')))": (
+        "ada malam di dua kabupaten dengan ada nilai Wilayah izin dengan nilainya diawali “15.06”",
+        "there is at least one night in two regencies where "
+        "there is at least one value of Permitted areas where it begins with “15.06”",
     ),
     "person.stays.filter(s, s.latest).size() == 1": (
         "jumlah izin tinggal dengan Izin terbaru: ya adalah 1",
-        "the number of stay with Newest permit: yes is 1",
+        "the number of stays where Newest permit: yes is 1",
     ),
     "stay.latest ? person.in_country : !has(stay.area)": (
         "bila Izin terbaru: ya maka Berada di Indonesia: ya, selain itu Wilayah: tidak diketahui",

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from operator import attrgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -22,8 +22,14 @@ import msgspec
 REPORTS_KEPT = timedelta(days=90)
 
 
-# Who reported, and who an employer's staff are: kept to tell them apart and count them, and nobody's to read.
-UNTOLD = ("reporter", "who")
+# What `why` may say of a fact. The rest is nobody's to read: who reported, who an employer's staff are (kept to tell them apart and
+# count them), and every field that is not known here to be harmless.
+_TOLD = frozenset(
+    """activity area areas category companions companions_trained cross_province end ended_on entry_date expected_out filed_on
+    first_on foreign_staff gave_up_permit inspected issued_on kind last_on left_on locations lodging_id nib official paid_on
+    permit permit_no places post_code posts reason reported_at rptka_no start status stay_until supersedes_rptka valid_from
+    valid_until verified visa_index work year""".split()  # noqa: SIM905 - to be read
+)
 
 
 class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -36,6 +42,11 @@ class Fact(msgspec.Struct, frozen=True, array_like=True, gc=False):
     @property
     def order(self) -> tuple[datetime, str, str]:
         return (self.at, self.source, self.id)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What it says, as far as somebody may read it."""
+        return {name: getattr(self, name) for name in self.__struct_fields__ if name in _TOLD}
 
 
 class Arrived(Fact, frozen=True, array_like=True):

@@ -1,6 +1,6 @@
 """What is believed about a person, derived from the facts.
 
-Meaning of every published fact of `views.Person`; the choices are those of the design's section 7. Where the facts leave two
+Meaning of every published fact of `person_views.Person`; the choices are those of the design's section 7. Where the facts leave two
 readings, the one that accuses nobody is taken: precision matters more than recall.
 """
 
@@ -15,9 +15,10 @@ from typing import Any
 import msgspec
 
 from alerts.core.calendar import civil_date
+from alerts.core.register.extensions import extensions
 from alerts.core.register.facts import Arrived, EmployerFacts, Fact, Permit, PersonFacts, Seen, newest_by
+from alerts.core.register.person_views import Employment, Entry, Person, ReportedArea, Stay, Workplace
 from alerts.core.register.records import passports_overlap, registry_differs_since
-from alerts.core.register.views import Employment, Entry, Person, ReportedArea, Stay, Workplace
 from alerts.core.register.whereabouts import double_nights, lodgements
 from alerts.core.register.work import WorkStay, confirmed_at, employments, evidence, last_days, workplaces
 
@@ -139,8 +140,10 @@ class _Held(msgspec.Struct, frozen=True):
 def _stays(facts: PersonFacts, present_from: datetime | None, now: datetime) -> tuple[list[Stay], datetime | None]:
     held = [*_permits(facts), *_visits(facts)]
     latest = _latest(held, present_from)
+    extended = extensions(facts)
     stays, holds = [], []
     for stay in held:
+        times, extended_at = extended.get(stay.item, (0, None))
         pending, until = _application_pending(facts, stay, held, now) if facts.applications else (False, None)
         if until:
             holds.append(until)
@@ -160,6 +163,8 @@ def _stays(facts: PersonFacts, present_from: datetime | None, now: datetime) -> 
                 visa_index=stay.visa_index,
                 registry_differs_since=stay.differs_since,
                 work_confirmed_at=confirmed_at(facts, stay.valid_from, stay.last_day) if facts.sightings else None,
+                extensions=times,
+                extended_at=extended_at,
             )
         )
     return stays, min(holds, default=None)

@@ -15,7 +15,7 @@ import msgspec
 from alerts.core.calendar import civil_date
 from alerts.core.events.areas import overlap
 from alerts.core.register.facts import Lodged, PersonFacts, Placed, Seen
-from alerts.core.register.views import DoubleNight, Lodgement
+from alerts.core.register.person_views import DoubleNight, Lodgement
 
 # A night is named by its evening. Whoever checks in or out before this hour does so late in the evening before.
 SMALL_HOURS = timedelta(hours=3)

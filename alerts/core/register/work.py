@@ -10,7 +10,7 @@ import msgspec
 from alerts.core.calendar import civil_date, start_of_day
 from alerts.core.register.approvals import any_in_force, approved_until, covered, post_approved
 from alerts.core.register.facts import EmployerFacts, PersonFacts, Placed, newest_by
-from alerts.core.register.views import Employment, Workplace
+from alerts.core.register.person_views import Employment, Workplace
 
 CORROBORATION_WINDOW = timedelta(days=90)
 CORROBORATION_APART = timedelta(days=3)
