@@ -358,7 +358,7 @@ def _lines(db: Connection, notices: Collection[str]) -> tuple[dict[str, list[Ale
         " a.raised_at, l.change, l.severity, count(*) OVER (PARTITION BY l.notice) AS count, row_number() OVER"
         " (PARTITION BY l.notice ORDER BY l.severity DESC, a.number) AS place FROM notice_lines l"
         " JOIN alerts a ON a.id = l.alert WHERE l.notice IN (SELECT value FROM json_each(?)))"
-        " WHERE place <= ? ORDER BY notice, place"
+        " AS placed WHERE place <= ? ORDER BY notice, place"
     )
     lines: dict[str, list[AlertLine]] = {}
     counts: dict[str, int] = {}
