@@ -5,14 +5,12 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 from ruamel.yaml import YAML
 
 from alerts.core.health import Consumer
@@ -51,15 +49,12 @@ def test_every_alert_fires_in_its_case_and_not_before() -> None:
     assert {rule["alert"] for rule in alert_rules()} <= named, "each has a case"
 
 
-@pytest.mark.parametrize("rule", alert_rules(), ids=lambda rule: str(rule["alert"]))
-def test_a_rule_that_never_fires_is_caught_by_its_case(rule: dict[str, Any], tmp_path: Path) -> None:
-    for path in (GIVEN / "rules.yaml", CASES):
-        shutil.copy(path, tmp_path / path.name)
-    text = (tmp_path / "rules.yaml").read_text()
-    (tmp_path / "rules.yaml").write_text(text.replace(f"alert: {rule['alert']}\n", "alert: Other\n"))
-    cases = (tmp_path / CASES.name).read_text().replace("../../alerts/operations/", "")
-    (tmp_path / CASES.name).write_text(cases)
-    assert rule["alert"] in checked("test", "rules", tmp_path / CASES.name)
+def test_a_rule_that_never_fires_is_caught_by_its_case(tmp_path: Path) -> None:
+    never = re.sub(r"alert: \w+", "alert: Other", (GIVEN / "rules.yaml").read_text())
+    (tmp_path / "rules.yaml").write_text(never)
+    (tmp_path / CASES.name).write_text(CASES.read_text().replace("../../alerts/operations/", ""))
+    told = checked("test", "rules", tmp_path / CASES.name)
+    assert [rule["alert"] for rule in alert_rules() if rule["alert"] not in told] == []
 
 
 def test_every_alert_says_who_gets_up_and_what_to_do_and_stands_in_the_readme() -> None:
