@@ -108,13 +108,16 @@ async def test_a_consumer_that_is_behind_is_seen_by_partition(office: Office) ->
 async def test_no_number_names_anybody_over_the_whole_sample(tmp_path: Path, decided: Decided) -> None:
     """Two months of all agencies, everybody told of the last days, a rule held: every label is an id of ours or of a closed list,
     and nothing that an event or the list of officers says is anywhere in the answer."""
-    write_sample(tmp_path, 7, date(2026, 1, 1), date(2026, 2, 28))
+    write_sample(tmp_path, 7, date(2026, 1, 1), date(2026, 3, 2))
     office = Office(tmp_path, decided)
     events = read_recorded([tmp_path / "events.jsonl"], decided, lambda place, rejection: None)
     office.now = max(event.received for event, _ in events) + timedelta(hours=12)
     load(office.store, decided, events, office.now - timedelta(days=3), office.now, lambda done, total: None)
     people = [{"issuing_state": "UTO", "passport_no": f"X{number}"} for number in range(100)]
-    flood = [permit(f"flood-{n}", person=person, permit_no=f"F{n}") for n, person in enumerate(people)]
+    flood = [
+        permit(f"flood-{n}", person=person, permit_no=f"F{n}", valid_until="2026-02-01")
+        for n, person in enumerate(people)
+    ]
     await office.accept([b"{", *map(msgspec.json.encode, flood)])
     work = Work(turns=lambda: Turns(office.now), consumer=lambda: Consumer({("lapor.events.v1", 0): 1}, office.now))
     async with browser(office.app(work=work)) as client:
