@@ -1,15 +1,31 @@
-"""Commands about the broker: `kafka init`."""
+"""Commands about the broker: `kafka init`, and `publish --kafka`."""
 
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, NoReturn
 
+import msgspec
 import typer
 
-from alerts.cli.common import settings_in_force
-from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, err, fail, out
-from alerts.publisher.connection import Connection, NoBroker
+from alerts.cli.common import readable, settings_in_force
+from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, Report, err, fail, json_line, out, progress
+from alerts.publisher import CONFIRMED, REFUSED, STORED, Connection, Publisher, Receipt
+from alerts.publisher.connection import NoBroker
+from alerts.runtime.recorded import read_lines
+
+PUT = 500  # events kept by one sync of the disk
+PATIENCE_S = 15.0  # without one more event confirmed; the rest stays in the spool
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """An event of a file, and what became of it."""
+
+    place: str
+    receipt: Receipt
 
 
 def broker_of() -> Connection:
@@ -49,3 +65,57 @@ def kafka_init(
     if any(each.topic.replication == 1 for each in found):
         err.print("replication is 1: a broker whose disk is lost takes events with it; run 3 brokers", style="yellow")
     raise typer.Exit(WRONG if any(each.differs for each in found) else 0)
+
+
+def publish_to_kafka(files: list[Path], *, as_json: bool) -> NoReturn:
+    """Keep the events in LAPOR_DATA/spool, send them, say what became of them, and end with the exit code for it."""
+    connection = broker_of()
+    lines = list(read_lines(readable(files)))
+    publisher = Publisher(spool=settings_in_force().data / "spool", servers=connection)
+    with progress("publishing") as report:
+        kept: list[Receipt] = []
+        for start in range(0, len(lines), PUT):
+            kept += publisher.publish_raw(raw for _, raw in lines[start : start + PUT])
+        left = _sent(publisher, report)
+        problem = publisher.problem
+        publisher.close(0)
+    sent = [Sent(place, receipt) for (place, _), receipt in zip(lines, _latest(publisher, kept), strict=True)]
+    for each in sent:
+        _tell(each, as_json=as_json)
+    states = [each.receipt.state for each in sent]
+    counts = {state: states.count(state) for state in (CONFIRMED, REFUSED, STORED) if state in states}
+    err.print(", ".join(f"{state} {count}" for state, count in counts.items()) or "no events")
+    if left:
+        why = problem.text if problem else "the broker confirms nothing"
+        fail(NO_SERVICE, f"{why}\nnothing is lost: {left} events wait in the spool; run this again to send them")
+    raise typer.Exit(WRONG if counts.get(REFUSED) else 0)
+
+
+def _sent(publisher: Publisher, report: Report) -> int:
+    """Wait as long as events are being confirmed; how many are not."""
+    left = waiting = publisher.flush(0)
+    moved = time.monotonic()
+    while left and not (publisher.problem and publisher.problem.settings):
+        now_left = publisher.flush(0.5)
+        if now_left < left:
+            moved = time.monotonic()
+        elif time.monotonic() - moved > PATIENCE_S:
+            break
+        left = now_left
+        report(waiting - left, waiting)
+    return left
+
+
+def _latest(publisher: Publisher, kept: Sequence[Receipt]) -> list[Receipt]:
+    """The receipts as they are now; a refusal stands."""
+    now = publisher.receipts((receipt.source, receipt.id) for receipt in kept)
+    return [after if after and before.state != REFUSED else before for before, after in zip(kept, now, strict=True)]
+
+
+def _tell(sent: Sent, *, as_json: bool) -> None:
+    it = sent.receipt
+    if as_json:
+        at = f"{it.topic}/{it.partition}/{it.offset}" if it.state == CONFIRMED else None
+        json_line(place=sent.place, status=it.state, receipt=at, errors=[it.reason] if it.reason else [])
+    elif it.state == REFUSED:
+        err.print(f"{sent.place}: {it.reason}", markup=False)

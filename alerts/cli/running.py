@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from alerts.cli.brokering import publish_to_kafka
 from alerts.cli.common import Files, JsonOption, alone, decided_by, readable, settings_in_force, store_of
 from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, err, fail, json_line, progress
 from alerts.files.reading import counted
@@ -27,9 +28,16 @@ def publish(
         str | None, typer.Option(help="Address of the service [default: LAPOR_URL, else the local one].")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Validate only; nothing is kept.")] = False,
+    kafka: Annotated[
+        bool, typer.Option("--kafka", help="To the broker of LAPOR_KAFKA, by way of LAPOR_DATA/spool.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Publish events to a running service and print what was refused."""
+    """Publish events to a running service, or to Kafka, and print what was refused."""
+    if kafka:
+        if to or dry_run:
+            fail(UNUSABLE, "--to and --dry-run are of the service's own address; leave them out with --kafka")
+        publish_to_kafka(files, as_json=as_json)
     settings = settings_in_force()
     url = to or os.environ.get("LAPOR_URL") or f"http://{settings.host}:{settings.port}"
     counts: dict[str, int] = {}

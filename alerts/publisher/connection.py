@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 LOOK_S = 5.0  # for one server to take the connection and to show its certificate
-BOOTSTRAP_MS = 10_000
+BOOTSTRAP_MS = 5_000
 
 T = TypeVar("T")
 
@@ -140,6 +140,20 @@ def _look(connection: Connection) -> None:
     raise NoBroker("; ".join(map(str, failures)), settings=all(failure.settings for failure in failures))
 
 
+# What tells more than that the connection ended, as it does after each of these.
+_TELLING = (
+    "KafkaConnectionError",
+    "InvalidReceiveError",
+    "UnsupportedSaslMechanismError",
+    "SaslAuthenticationFailedError",
+)
+
+
+def _telling(error: BaseException | None) -> int:
+    name = type(error).__name__
+    return _TELLING.index(name) if name in _TELLING else -1
+
+
 class _LastFailure(logging.Handler):
     """kafka-python tells why it cannot connect to its log only."""
 
@@ -147,7 +161,7 @@ class _LastFailure(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         for value in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(value, BaseException) and type(value).__name__ != "KafkaTimeoutError":
+            if isinstance(value, BaseException) and _telling(value) >= _telling(self.error):
                 self.error = value
 
     def __enter__(self) -> _LastFailure:

@@ -94,9 +94,13 @@ class Publisher:
         self._wake.set()
         return receipts
 
-    def receipt(self, id: str, source: str | None = None) -> Receipt | None:
-        """What became of an event by now; None where nobody knows it."""
-        return self._spool.receipt(self._source if source is None else source, id)
+    def receipt(self, id: str) -> Receipt | None:
+        """What became of an event of this office by now; None where nobody knows it."""
+        return self.receipts([(self._source, id)])[0]
+
+    def receipts(self, names: Iterable[tuple[str, str]]) -> list[Receipt | None]:
+        """What became of events by now, each named by source and id."""
+        return self._spool.receipts(names)
 
     def flush(self, timeout: float) -> int:
         """Wait until all is confirmed, or sending is of no use, or the time (seconds) is up; how many events are left."""

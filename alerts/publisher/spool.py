@@ -98,11 +98,11 @@ class Spool:
                     receipts.append(self._known(database, event, digest))
         return receipts
 
-    def receipt(self, source: str, id: str) -> Receipt | None:
-        """What became of an event; None where it was never put, or was confirmed long ago."""
+    def receipts(self, names: Iterable[tuple[str, str]]) -> list[Receipt | None]:
+        """What became of events, by source and id; None where one was never put, or was confirmed long ago."""
         with self._open() as database:
-            row = database.execute(f"{_FIELDS} {_BY_ID}", (source, id)).fetchone()
-        return _receipt(row) if row else None
+            rows = [database.execute(f"{_FIELDS} {_BY_ID}", name).fetchone() for name in names]
+        return [_receipt(row) if row else None for row in rows]
 
     def waiting(self, limit: int) -> list[Waiting]:
         """The oldest events that are not confirmed."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 import secrets
 import ssl
 from pathlib import Path
+from typing import Any
 
 import trustme
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
-from tests.servers.kafka import Broker
+from tests.servers.kafka import Broker, libraries
 
+TOOLS = {"kafka-acls.sh": "AclCommand", "kafka-configs.sh": "ConfigCommand"}
 BROKER = "broker"  # as it is called by its certificate and as a user
 
 
@@ -28,9 +30,9 @@ class Secured:
         self._keystore = folder / "broker.pem"
         self._keystore.write_bytes(_as_kafka_reads_it(authority.issue_cert("127.0.0.1", common_name=BROKER)))
         self.passwords = {BROKER: secrets.token_hex(16), "admin": secrets.token_hex(16)}
-        self.broker = Broker(folder / "broker", self._properties(), security="SASL_SSL", scram=self.passwords)
+        self.broker = Broker(folder / "broker", self.properties(), security="SASL_SSL", scram=self.passwords)
 
-    def _properties(self) -> dict[str, str]:
+    def properties(self) -> dict[str, str]:
         login = f'username="{BROKER}" password="{self.passwords[BROKER]}"'
         return {
             "listener.security.protocol.map": "CONTROLLER:SSL,SASL_SSL:SASL_SSL",
@@ -50,6 +52,18 @@ class Secured:
             "super.users": f"User:{BROKER};User:admin",
         }
 
+    def tools(self) -> Path:
+        """A folder with Kafka's own commands, as they are called after an installation."""
+        folder = self.ca_file.with_name("bin")
+        folder.mkdir(exist_ok=True)
+        for name, command in TOOLS.items():
+            script = folder / name
+            script.write_text(
+                f'#!/bin/sh\nexec java -Xmx256m -cp "{libraries()}/*" org.apache.kafka.tools.{command} "$@"\n'
+            )
+            script.chmod(0o755)
+        return folder
+
     def command_config(self) -> Path:
         """What Kafka's own tools need to speak as `admin`."""
         file = self.ca_file.with_name("admin.properties")
@@ -61,15 +75,15 @@ class Secured:
         )
         return file
 
-    def admin(self) -> dict[str, object]:
-        """Settings of kafka-python for `admin`."""
+    def as_user(self, user: str) -> dict[str, Any]:
+        """Settings of kafka-python for a user."""
         return {
             "bootstrap_servers": self.broker.servers,
             "security_protocol": "SASL_SSL",
             "ssl_context": ssl.create_default_context(cafile=str(self.ca_file)),
             "sasl_mechanism": "SCRAM-SHA-512",
-            "sasl_plain_username": "admin",
-            "sasl_plain_password": self.passwords["admin"],
+            "sasl_plain_username": user,
+            "sasl_plain_password": self.passwords[user],
         }
 
 
