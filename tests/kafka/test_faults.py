@@ -13,14 +13,14 @@ import time
 from pathlib import Path
 from random import Random
 
-from alerts.runtime.applying import STORE_GONE
+from alerts.runtime.applying import BROKEN, STORE_GONE
 from tests.e2e.service import until
 from tests.kafka.group import Group, Worker, running
 from tests.lengths import again_by, rounds
 from tests.servers.kafka import Broker, broker
 
 GONE_S = 2.0
-OURS = {0, -signal.SIGKILL, STORE_GONE}  # how a worker may end here
+OURS = {0, -signal.SIGKILL, STORE_GONE, BROKEN}  # how a worker may end here; BROKEN when it starts and finds no broker
 
 
 def test_no_fault_loses_a_record_or_applies_one_twice() -> None:
