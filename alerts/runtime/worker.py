@@ -29,6 +29,7 @@ from alerts.runtime.applying import BROKEN, STALLED, Engine, Feeder, Progress, W
 from alerts.runtime.fetched import ListTransport
 
 COMMIT_EVERY_S = 1.0
+METADATA_EVERY_MS = 5000  # a leader of the group that has none gives nobody anything, as after a restart of the broker
 BATCH = 1000  # most records of one transaction
 STOP_WITHIN_S = 25.0  # a supervisor's patience is commonly 30 s
 TICK_S = 1.0
@@ -80,6 +81,7 @@ class FeederApp(faust.App):
             broker_commit_interval=COMMIT_EVERY_S,
             broker_max_poll_records=BATCH,
             consumer_auto_offset_reset="earliest",
+            consumer_metadata_max_age_ms=METADATA_EVERY_MS,
             stream_wait_empty=True,  # a rebalance waits for the batch under way
             table_standby_replicas=0,  # Kafka's own assignor: there are no tables to go with the partitions
             topic_allow_declare=False,  # an admin makes topics

@@ -65,7 +65,15 @@ class Worker:
         file = self._ledger.folder / f"{self.name}.json"
         return msgspec.json.decode(file.read_bytes(), type=Shown) if file.exists() else None
 
+    def partitions(self) -> list[str]:
+        """Those that it has, as far as it has said."""
+        return shown.partitions if (shown := self.shown()) else []
+
+    def ready(self) -> bool:
+        return bool((shown := self.shown()) and shown.ready)
+
     def _start(self) -> None:
+        (self._ledger.folder / f"{self.name}.json").unlink(missing_ok=True)  # of the life before
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "tests.kafka.running_worker", *self._command]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
@@ -90,7 +98,9 @@ class Agency:
         self.published = 0
 
     def run(self) -> None:
-        with KafkaProducer(bootstrap_servers=self._servers, max_request_size=1_100_000) as producer:
+        with KafkaProducer(
+            bootstrap_servers=self._servers, max_request_size=1_100_000, reconnect_backoff_max_ms=200
+        ) as producer:
             while not self._stopped.is_set():
                 for partition in range(PARTITIONS):
                     for _ in range(self._rng.randint(1, 8)):
@@ -101,7 +111,7 @@ class Agency:
 
     def _value(self) -> bytes | None:
         drawn = self._rng.random()
-        if drawn < 0.002:
+        if drawn < 0.0005:
             return self._rng.randbytes(1_000_000)
         if drawn < 0.02:
             return self._rng.choice((None, *POISON))
@@ -220,7 +230,7 @@ def committed_offsets(admin: KafkaAdminClient, group: str) -> Mapping[int, int]:
 
 def topic_of(servers: str, topic: str) -> list[tuple[int, int, bytes]]:
     """Partition, offset and digest of everything that the broker has, in order."""
-    with KafkaConsumer(bootstrap_servers=servers, fetch_max_bytes=50_000_000) as consumer:
+    with KafkaConsumer(bootstrap_servers=servers, check_crcs=False) as consumer:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         ends = consumer.end_offsets(partitions)
         consumer.assign(partitions)

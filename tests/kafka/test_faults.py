@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import signal
 import tempfile
+import time
 from pathlib import Path
 from random import Random
 
-from alerts.runtime.applying import STORE_GONE
+from alerts.runtime.applying import BROKEN, STORE_GONE
 from tests.e2e.service import until
 from tests.kafka.group import Group, Worker, running
 from tests.lengths import again_by, rounds
 from tests.servers.kafka import Broker, broker
 
 GONE_S = 2.0
-OURS = {0, -signal.SIGKILL, STORE_GONE}  # how a worker may end here
+OURS = {0, -signal.SIGKILL, STORE_GONE, BROKEN}  # how a worker may end here; BROKEN when it starts and finds no broker
 
 
 def test_no_fault_loses_a_record_or_applies_one_twice() -> None:
@@ -35,8 +36,13 @@ def suffers_everything(seed: int) -> None:
         with running(group, seed) as (agency, auditor):
             group.moves("at the start")
             for fault in rng.sample(list(FAULTS), len(FAULTS)):
+                begun = time.monotonic()
                 FAULTS[fault](group, ours, rng)
+                suffered = time.monotonic()
                 group.moves(f"after {fault}")
+                print(
+                    f"  {fault}: {suffered - begun:.1f} s, {time.monotonic() - suffered:.1f} s until everything moved"
+                )
         exits = [code for worker in group.workers for code in worker.exits]
         print(f"seed {seed}: {len(FAULTS)} faults, {agency.published} records, {auditor.looks} audits, exits {exits}")
         assert set(exits) <= OURS
@@ -80,7 +86,7 @@ def rebalanced_during_a_slow_batch(group: Group, ours: Broker, rng: Random) -> N
     third = group.hire()
     until(lambda: group.state() == "PreparingRebalance", "the group rebalances")
     group.ledger.let_go(worker.name)
-    group.moves("with the third worker")
+    until(lambda: bool(third.partitions()), "the third worker has something", log=third.log)
     third.dismiss(signal.SIGTERM)
     assert third.wait() == 0
     group.workers.remove(third)
@@ -92,7 +98,7 @@ def rebalanced_without_waiting(group: Group, ours: Broker, rng: Random) -> None:
     third = group.hire()
     group.moves(f"without {worker.name}")
     group.ledger.let_go(worker.name)
-    group.moves("with all three")
+    until(lambda: bool(third.partitions() and worker.partitions()), "all three have something", log=third.log)
     third.dismiss(signal.SIGKILL)
     third.wait()
     group.workers.remove(third)
@@ -101,9 +107,9 @@ def rebalanced_without_waiting(group: Group, ours: Broker, rng: Random) -> None:
 def database_away(group: Group, ours: Broker, rng: Random) -> None:
     """For so short a time that the workers bear it."""
     group.ledger.away.touch()
-    until(lambda: not any(ready(worker) for worker in group.workers), "no worker is ready")
+    until(lambda: not any(worker.ready() for worker in group.workers), "no worker is ready")
     group.ledger.away.unlink()
-    until(lambda: all(ready(worker) for worker in group.workers), "all are ready again")
+    until(lambda: all(worker.ready() for worker in group.workers), "all are ready again")
 
 
 def database_gone(group: Group, ours: Broker, rng: Random) -> None:
@@ -137,8 +143,3 @@ def holding(group: Group, where: str, rng: Random) -> Worker:
     group.ledger.hold(worker.name, where)
     until(lambda: group.ledger.holds(worker.name), "a batch is held", log=worker.log)
     return worker
-
-
-def ready(worker: Worker) -> bool:
-    shown = worker.shown()
-    return bool(shown and shown.ready)

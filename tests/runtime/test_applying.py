@@ -1,0 +1,91 @@
+"""What stands between Kafka and the engine, without either: the watch over a worker, and what is done when the database is away."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Sequence
+
+import pytest
+
+from alerts.core.ports import Unavailable
+from alerts.runtime import applying
+from alerts.runtime.applying import BROKEN, STORE_GONE, Feeder, Progress, Read, Record, Watch
+
+RECORDS = [Record("events", 0, 5, b"{}")]
+PATIENCE = 3
+
+
+def ticks(progress: Progress, watch: Watch, reads: Sequence[Read | None]) -> str | None:
+    """What the watch says after these looks, one a tick; None: the broker was not heard."""
+    said = None
+    for read in reads:
+        if read:
+            progress.looked({("events", 0): read})
+        said = watch.tick(progress)
+    return said
+
+
+@pytest.mark.parametrize(
+    "reads, said",
+    [
+        ([Read(5, 9)] * 4, "nothing was applied of events/0"),
+        ([Read(5, 9), Read(5, 9), Read(6, 9), Read(6, 9)], None),
+        ([Read(5, 0)] * 9, None),
+        ([Read(5, 9), None, None, None], "nothing was applied of events/0"),
+        ([Read(5, 0), None, None, None], "the broker was not heard"),
+        ([Read(5, 0), None, None, Read(5, 0)], None),
+    ],
+)
+def test_the_watch_speaks_when_there_is_work_and_none_is_done(reads: list[Read | None], said: str | None) -> None:
+    watch, progress = Watch(PATIENCE), Progress()
+    told = ticks(progress, watch, reads)
+    assert (told is None) == (said is None)
+    assert said is None or told in (said, "the broker was not heard")
+
+
+async def test_a_database_that_comes_back_gets_the_batch_and_the_worker_is_ready_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(applying, "FIRST_RETRY_S", 0.01)
+    progress, ready = Progress(), []
+
+    def apply(records: Sequence[Record]) -> None:
+        ready.append(progress.ready)
+        if len(ready) < 4:
+            raise Unavailable("it is away")
+
+    progress.ready = True
+    assert await Feeder(apply, progress, 60).hand_over(RECORDS, asyncio.Event())
+    assert ready == [True, False, False, False]
+    assert (progress.ready, progress.records, progress.batches) == (True, 1, 1)
+
+
+async def test_a_rebalance_does_not_wait_for_a_database_that_is_away() -> None:
+    halt = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def apply(records: Sequence[Record]) -> None:
+        loop.call_soon_threadsafe(halt.set)
+        raise Unavailable("it is away")
+
+    progress = Progress()
+    assert not await Feeder(apply, progress, 60).hand_over(RECORDS, halt)
+    assert progress.records == 0
+
+
+@pytest.mark.parametrize(
+    "raised, code", [("Unavailable('gone')", STORE_GONE), ("ValueError('a defect')", BROKEN)], ids=["gone", "defect"]
+)
+def test_a_database_that_stays_away_and_a_defect_end_the_process(raised: str, code: int) -> None:
+    program = f"""
+import asyncio
+from alerts.core.ports import Unavailable
+from alerts.runtime.applying import Feeder, Progress
+def apply(records):
+    raise {raised}
+asyncio.run(Feeder(apply, Progress(), 0.1).hand_over([], asyncio.Event()))
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == code, ended.stderr
