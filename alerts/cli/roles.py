@@ -85,7 +85,7 @@ def _run(*, judges: bool, hands_over: bool, pages: bool) -> None:
             service = Service(settings, decided_by(settings.rules), judges=judges, hands_over=hands_over)
         server = _Server(_config(_app(settings, service, judges=judges, pages=pages), settings), service)
         address = f"http://{settings.host}:{settings.port}/"
-        log.info("lapor-dini: %s  (data in %s, rules in %s)", address, settings.database, settings.rules)
+        log.info("lapor-dini: %s  (data in %s, rules in %s)", address, str(settings.database), settings.rules)
         relay = Relay(settings.database, settings.kafka) if hands_over and settings.kafka else None
         if relay:
             relay.start()
