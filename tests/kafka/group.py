@@ -220,7 +220,7 @@ def running(group: Group, seed: int, count: int = 2) -> Iterator[tuple[Agency, A
             agency.stop()
             auditor.stop()
             group.dismiss()
-        auditing.result()
+            auditing.result()  # what it found says more than what else failed
 
 
 def committed_offsets(admin: KafkaAdminClient, group: str) -> Mapping[int, int]:

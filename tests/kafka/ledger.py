@@ -1,6 +1,7 @@
 """The database of these proofs: values and applied offsets of one topic in a SQLite file, one transaction per batch.
 
-It stands for PostgreSQL: it skips what it has, it can be away, and a batch can be held in it, before its transaction or inside.
+It stands for PostgreSQL: it skips what it has, it can be away, and a batch can be held in it, before its transaction, inside or
+after.
 There is no key over the offsets, so a record that is applied twice is there twice.
 """
 
@@ -39,6 +40,7 @@ class Ledger:
         try:
             with closing(self._connect()) as connection:
                 self._commit(connection, records, worker)
+            self._held(worker, "after")
         except sqlite3.OperationalError as error:
             raise Unavailable(str(error)) from error
 
@@ -79,11 +81,11 @@ class Ledger:
         return self.folder / "away"
 
     def hold(self, worker: str, where: str) -> None:
-        """Hold the next batch of the worker, before its transaction or inside."""
+        """Hold the next batch of the worker, before its transaction, inside or after."""
         self._hold(worker, where).touch()
 
     def let_go(self, worker: str) -> None:
-        for where in ("before", "inside"):
+        for where in ("before", "inside", "after"):
             self._hold(worker, where).unlink(missing_ok=True)
 
     def holds(self, worker: str) -> bool:
