@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
 DEV := $(VENV)/.dev
 export LAPOR_DATA ?= var
-SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz
+SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz tests/kafka
 
 .DEFAULT_GOAL := help
 .PHONY: help run test soak bench lint setup lock schemas facts clean
