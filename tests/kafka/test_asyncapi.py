@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from jsonschema import Draft7Validator, Draft202012Validator
 from ruamel.yaml import YAML
 
 from alerts.core.events.catalogue import EVENT_TYPES
-from alerts.runtime import topics
+from alerts.runtime import relay, topics
+from alerts.store.topics import ChangeOut, RefusedOut
 
 HERE = Path(__file__).parent
 FILE = HERE.parents[1] / "alerts" / "schemas" / "asyncapi.yaml"
@@ -79,6 +81,23 @@ def test_every_example_is_a_message_of_the_events_topic(path: Path, document: An
     event = json.loads(path.read_bytes())
     assert list(Draft202012Validator(schema).iter_errors(event)) == []
     assert list(Draft202012Validator(schema).iter_errors({**event, "type": "other.v1"})), "another type is refused"
+
+
+THEN = datetime(2026, 3, 2, tzinfo=UTC)
+TOLD = {
+    "alerts": ChangeOut(1, THEN, "raised", "a1", "stay_expired", "person:UTO:X1", "P1", "high", "kesbangpol-15.06"),
+    "quarantine": RefusedOut(1, THEN, None, None, "event: is not a JSON object"),
+}
+
+
+@pytest.mark.parametrize("channel", TOLD)
+def test_what_other_systems_are_told_is_what_the_file_says(channel: str, document: Any) -> None:
+    told = json.loads(relay.message(TOLD[channel]))
+    message = followed(document["channels"][channel]["messages"][told["type"]]["$ref"], document)
+    validator = Draft202012Validator({**message["payload"], "components": document["components"]})
+    assert list(validator.iter_errors(told)) == []
+    stated = followed(message["payload"]["$ref"], document)["allOf"][1]["properties"]["data"]
+    assert told["data"].keys() == stated["properties"].keys() == set(stated["required"])
 
 
 def test_servers_over_a_network_ask_for_tls_and_a_user(document: Any) -> None:
