@@ -63,7 +63,7 @@ class SqliteGuardBook:
         return Fired(int(hour), tuple(int(count) for (count,) in days))
 
     def subjects(self, kind: str, up_to: int) -> int:
-        sql = "SELECT count(*) FROM (SELECT 1 FROM subjects WHERE kind = ? LIMIT ?) AS some"
+        sql = "SELECT count(*) FROM (SELECT 1 FROM subjects WHERE kind = ? LIMIT ?) AS found"
         ((count,),) = self._rows(sql, kind, up_to)
         return int(count)
 

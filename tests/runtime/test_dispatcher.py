@@ -320,4 +320,4 @@ async def test_of_two_severities_the_worse_comes_with_its_own_wait(office: Offic
     office.decided = with_rule(office.decided, "stay_expired", milder)
     office.accept(permit(1))
     assert notice(office).send_after - office.now == timedelta(minutes=60)
-    assert Pages(office.path).books().balanced
+    assert Pages(office.where).books().balanced
