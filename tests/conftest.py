@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import databases, kafka
+from tests.servers import databases, kafka, postgres
 
 NAMED = os.environ.get("LAPOR_TEST_KAFKA")  # now: tests of settings forget the environment
 
@@ -21,7 +21,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _databases_serve_the_next_test() -> Iterator[None]:
+def _databases_serve_the_next_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in (databases.VARIABLE, postgres.VARIABLE):  # they are read; to the program they are no settings
+        monkeypatch.delenv(name, raising=False)
     yield
     databases.end_of_test()
 

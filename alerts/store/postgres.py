@@ -8,8 +8,8 @@ that ends, so that nothing of it is done by itself; the next transaction, or sta
 
 Statements inside `pipeline` are sent without waiting for their answers; the first that failed is raised at its end.
 
-A process that is frozen inside a transaction is put out by the server, which ends a session that is silent in one. Inside a pipeline the
-server thinks the client is busy; so whoever waits too long for a `lock` ends the session that holds it and is silent.
+A process that is frozen inside a transaction is put out by the server, which ends a session that is silent in one. Inside a
+pipeline the server takes a silent client for a busy one; so whoever waits too long for a `lock` ends the session that holds it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _AGAIN = ("40001", "40P01", "23505", "55P03", "57P01", "57P02", "57P03", "25P03"
 _SILENT = """
 SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND (l.classid::bigint << 32) + l.objid::bigint = $1
-AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - make_interval(secs => $2)
+AND a.state = 'active' AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - make_interval(secs => $2)
 """
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import apsw
 import pytest
 
 from alerts.runtime import clock
@@ -21,18 +20,15 @@ async def test_an_edit_while_another_program_holds_the_store_comes_into_force_af
     async with running(tmp_path, editable) as it:
         await it.accept(overstay(1))
         async with it.service._lock:
-            it.service._store.connection.set_busy_timeout(1)
+            impatient(it.service._store.connection)
         before = it.service.decided
-        other = apsw.Connection(str(it.settings.database))
-        other.set_busy_timeout(10_000)
-        other.execute("BEGIN IMMEDIATE")
         tried: list[object] = []
         judge_again = it.service._store.judge_again
         it.service._store.judge_again = lambda *a: (tried.append(a), judge_again(*a))[1]  # type: ignore[method-assign]
-        edit(editable, "stay_expired", "status: active", "status: retired")
-        await it.until(lambda: len(tried) > 1, "it is tried again")
-        assert it.service.decided is before
-        other.execute("ROLLBACK")
+        with held(it.settings.database):
+            edit(editable, "stay_expired", "status: active", "status: retired")
+            await it.until(lambda: len(tried) > 1, "it is tried again")
+            assert it.service.decided is before
         await it.until(lambda: it.alert().state == "withdrawn", "the edit is in force")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import apsw
 import msgspec
 import pytest
 
@@ -70,10 +69,7 @@ def test_unavailable_means_that_none_was_accepted_even_where_one_could_not_be_ju
         return msgspec.structs.replace(rule, when=msgspec.structs.replace(rule.when, holds=holds))
 
     office.decided = with_rule(office.decided, "stay_expired", broken)
-    office.store.connection.execute(
-        "CREATE TEMP TRIGGER full AFTER INSERT ON events WHEN NEW.id = 'p3' BEGIN SELECT raise(ABORT, 'for the test'); END"
-    )
-    with pytest.raises(Unavailable):
+    with failing(office.store.connection, "INSERT ON events", "NEW.id = 'p3'"), pytest.raises(Unavailable):
         office.accept(*map(permit, range(4)))
     assert set(office.counters().values()) == {0}
 
@@ -128,15 +124,13 @@ async def test_nobody_is_told_of_an_alert_after_its_ralat(office: Office) -> Non
 async def test_a_hand_off_whose_result_could_not_be_written_goes_on_without_a_restart(office: Office) -> None:
     office.accept(permit(1))
     office.later(minutes=2)
-    office.store.connection.execute(
-        "CREATE TEMP TRIGGER full AFTER UPDATE ON notices WHEN OLD.state = 'sending'"
-        " BEGIN SELECT raise(ABORT, 'for the test'); END"
-    )
     async with listening(Relay(LATER)) as carriers:
         same = dispatcher(office, carriers)
-        with pytest.raises(apsw.Error):
+        with (
+            failing(office.store.connection, "UPDATE ON notices", "OLD.state = 'sending'"),
+            pytest.raises(STORE_ERRORS),
+        ):
             await same.round(office.decided, office.now)
-        office.store.connection.execute("DROP TRIGGER full")
         for _ in range(3):
             office.later(hours=5)
             await same.round(office.decided, office.now)
@@ -167,12 +161,13 @@ async def test_an_edit_while_the_disk_takes_nothing_comes_into_force_when_it_doe
     async with running(tmp_path, editable) as it:
         await it.accept(overstay(0))
         async with it.service._lock:
-            it.service._store.connection.execute("PRAGMA query_only = 1")
+            broken = ExitStack()
+            broken.enter_context(refusing(it.service._store.connection))
         edit(editable, "stay_expired", "status: active", "status: retired")
         await asyncio.wait({it.task}, timeout=1)
         assert not it.task.done(), "the service goes on"
         async with it.service._lock:
-            it.service._store.connection.execute("PRAGMA query_only = 0")
+            broken.close()
         await it.until(lambda: it.alert().state == "withdrawn", "the edit is in force")
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from typing import Any
 import apsw
 import psycopg
 
-from alerts.store.database import Address, Connection, Where, connect, migrate
+from alerts.store.database import TURN, Address, Connection, Where, connect, lock, migrate, transaction
 from tests.servers.postgres import Server, server
 
-ON_POSTGRES = os.environ.get("LAPOR_TEST_DATABASE") == "postgres"
+VARIABLE = "LAPOR_TEST_DATABASE"
+ON_POSTGRES = os.environ.get(VARIABLE) == "postgres"
 # Nothing here has to outlive a crash.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
@@ -85,6 +86,34 @@ def failing(connection: Connection, moment: str, when: str = "true") -> Iterator
         yield
     finally:
         connection.execute(gone)
+
+
+@contextmanager
+def refusing(connection: Connection) -> Iterator[None]:
+    """Inside, this connection can write nothing, as on a disk that takes nothing."""
+    sqlite = isinstance(connection, apsw.Connection)
+    says = "PRAGMA query_only = {}" if sqlite else "SET default_transaction_read_only = {}"
+    connection.execute(says.format("on"))
+    try:
+        yield
+    finally:
+        connection.execute(says.format("off"))
+
+
+@contextmanager
+def held(database: Where) -> Iterator[None]:
+    """Inside, another program holds the store."""
+    with closing(connect(database)) as other, transaction(other):
+        lock(other, TURN)
+        yield
+
+
+def impatient(connection: Connection) -> None:
+    """It does not wait for others."""
+    if isinstance(connection, apsw.Connection):
+        connection.set_busy_timeout(1)
+    else:
+        connection.execute("SET lock_timeout = 1")
 
 
 @cache
