@@ -357,7 +357,7 @@ def _lines(db: Connection, notices: Collection[str]) -> tuple[dict[str, list[Ale
         "SELECT notice, alert, number, raised_at, change, severity, count FROM (SELECT l.notice, l.alert, a.number,"
         " a.raised_at, l.change, l.severity, count(*) OVER (PARTITION BY l.notice) AS count, row_number() OVER"
         " (PARTITION BY l.notice ORDER BY l.severity DESC, a.number) AS place FROM notice_lines l"
-        " JOIN alerts a ON a.id = l.alert WHERE l.notice IN (SELECT value FROM json_each(?)))"
+        " JOIN alerts a ON a.id = l.alert WHERE l.notice IN (SELECT value FROM json_each(?))) AS line"
         " WHERE place <= ? ORDER BY notice, place"
     )
     lines: dict[str, list[AlertLine]] = {}

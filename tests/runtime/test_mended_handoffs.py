@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from alerts.channels import Channel, Never, Outcome, Sent, TryLater
 from alerts.runtime.dispatcher import ASKED_FOR
+from alerts.store.errors import STORE_ERRORS
 from tests.runtime.office import Office, permit
 from tests.runtime.running import overstay, running
 from tests.runtime.test_dispatcher import Relay, all_that_is_due, dispatcher, listening
+from tests.servers.databases import failing
 
 
 @pytest.fixture

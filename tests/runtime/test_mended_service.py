@@ -12,6 +12,7 @@ from alerts.runtime.settings import SettingsError, read_settings
 from tests.runtime.conftest import Run
 from tests.runtime.office import Office, edit, officers, permit
 from tests.runtime.running import overstay, running
+from tests.servers.databases import held, impatient
 
 
 async def test_an_edit_while_another_program_holds_the_store_comes_into_force_afterwards(

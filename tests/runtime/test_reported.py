@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
@@ -11,10 +12,12 @@ import pytest
 from alerts.core.ports import Unavailable
 from alerts.core.rules import Rule
 from alerts.runtime.settings import SettingsError, read_settings
+from alerts.store.errors import STORE_ERRORS
 from tests.runtime.conftest import Run
 from tests.runtime.office import UNKNOWN_ALERT, Office, edit, event, extension, officers, permit, statuses, with_rule
 from tests.runtime.running import overstay, running
 from tests.runtime.test_dispatcher import LATER, Relay, all_that_is_due, dispatcher, listening
+from tests.servers.databases import failing, refusing
 
 ABOUT_NOTHING = officers("o1", "noted", UNKNOWN_ALERT, note="uji")
 

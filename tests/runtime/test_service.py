@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,11 @@ import pytest
 from alerts.core.ports import Unavailable
 from alerts.core.register.views import KINDS
 from alerts.runtime.settle import Decided, kinds_to_judge_again
+from alerts.store.database import Connection, connect
 from alerts.store.pages import AlertFilter
 from tests.runtime.office import STATES, decisions, edit, extension, officers, rules_folder, statuses
 from tests.runtime.running import THEN, overstay, running
+from tests.servers.databases import held, impatient, refusing
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.servers.databases import refusing
+
 from .conftest import Office, browser, event, permit
 
 ONE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
