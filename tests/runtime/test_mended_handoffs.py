@@ -174,6 +174,7 @@ async def test_a_relay_that_hangs_does_not_hold_the_sms(tmp_path: Path, editable
         )
 
 
+@pytest.mark.sqlite("PostgreSQL goes by its statistics, and uses no index for a few rows")
 @pytest.mark.parametrize(
     "sql",
     [

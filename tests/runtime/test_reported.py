@@ -194,6 +194,7 @@ def test_a_sender_that_is_no_address_is_refused_at_the_start() -> None:
         read_settings({"LAPOR_MAIL_FROM": "Lapor Dini"})
 
 
+@pytest.mark.sqlite("a file of SQLite may be anybody's")
 def test_a_database_of_another_program_is_a_finding(office: Office, run: Run) -> None:
     office.store.close()
     for file in office.path.parent.iterdir():

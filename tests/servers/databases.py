@@ -57,6 +57,23 @@ def environment_of(data: Path) -> dict[str, str]:
     return {"LAPOR_DATA": str(data)} | ({"LAPOR_DATABASE": database.url} if isinstance(database, Address) else {})
 
 
+def nowhere() -> dict[str, str]:
+    """The settings of a process whose database was never used."""
+    return {"LAPOR_DATABASE": _unused()} if ON_POSTGRES else {}
+
+
+@cache
+def _unused() -> str:
+    return running().create()
+
+
+def with_bytes(column: str, old: str, new: str) -> str:
+    """The column's bytes, with these in place of those."""
+    if ON_POSTGRES:
+        return f"decode(replace(encode({column}, 'hex'), '{old.encode().hex()}', '{new.encode().hex()}'), 'hex')"
+    return f"unhex(replace(hex({column}), hex('{old}'), hex('{new}')))"
+
+
 def end_of_test() -> None:
     _release(list(_made))
 
@@ -156,5 +173,10 @@ def _release(paths: list[Path]) -> None:
 def _emptied(address: Address) -> Address:
     if address not in _keys:
         _keys[address] = psycopg.connect(address.url, autocommit=True)
-    _keys[address].execute(_emptying())
+    try:
+        _keys[address].execute(_emptying())
+    except psycopg.errors.UndefinedTable:  # the test took one away
+        _keys.pop(address).close()
+        running().drop(address.url)
+        return Address(running().create(_template()))
     return address

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import msgspec
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.core.health import JUDGED_WITHIN, Consumer, Turns
@@ -46,6 +47,7 @@ async def test_edited_files_that_are_refused_are_told_and_leave_it_ready(
     assert (answer.status_code, answer.json()["problems"]) == (200, 1)
 
 
+@pytest.mark.sqlite("the file is taken away")
 async def test_a_store_that_is_gone_is_told_and_the_process_still_answers(
     client: httpx.AsyncClient, office: Office
 ) -> None:
