@@ -124,7 +124,9 @@ def rebuild(
     decided = decided_by(settings.rules)
     database = database_of(settings)
     with nullcontext() if check else alone(settings):
-        _rebuild(store_of(database, decided), decided, check)
+        store = store_of(database, decided)
+        with store.turn():  # workers wait: what they would apply meanwhile would be missing
+            _rebuild(store, decided, check)
 
 
 def _rebuild(store: SqliteStore, decided: Decided, check: bool) -> None:

@@ -142,7 +142,14 @@ def transaction(connection: Connection) -> Iterator[None]:
 def lock(connection: Connection, what: int) -> None:
     """Until the end of the transaction nobody else is past this line. SQLite lets one transaction write at a time anyway."""
     if not isinstance(connection, apsw.Connection):
-        list(connection.execute("SELECT pg_advisory_xact_lock(?)", (what,)))
+        connection.lock(what)  # type: ignore[attr-defined]
+
+
+def stream(connection: Connection, sql: str, values: Any = ()) -> Iterator[Any]:
+    """The rows of a statement that reads a large table, as they are read; until then the connection does nothing else."""
+    if isinstance(connection, apsw.Connection):
+        return connection.execute(sql, values)
+    return connection.stream(sql, values)  # type: ignore[attr-defined, no-any-return]
 
 
 def try_lock(connection: Connection, what: int) -> bool:

@@ -38,7 +38,7 @@ late AS (
 ranked AS (
     SELECT source, s, row_number() OVER (PARTITION BY source ORDER BY s) AS n, count(*) OVER (PARTITION BY source) AS c FROM late
 )
-SELECT source, c, min(s) FILTER (WHERE n * 100 >= c * 50), min(s) FILTER (WHERE n * 100 >= c * 95) FROM ranked GROUP BY source
+SELECT source, max(c), min(s) FILTER (WHERE n * 100 >= c * 50), min(s) FILTER (WHERE n * 100 >= c * 95) FROM ranked GROUP BY source
 """
 
 

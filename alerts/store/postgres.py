@@ -3,27 +3,29 @@
 There is one schema and one text of every statement; what differs between the two databases is a short list of words, replaced
 here (`translate`), and found by the tests that run over both. `execute` and `executemany` mean what they mean in `apsw`, and every
 failure is a `PostgresError`, `Transient` where the same work may succeed when it is done again: a connection that was lost, a
-transaction that the database took back in favour of another. A lost connection is opened anew by the next statement outside a
-transaction.
+transaction that the database took back in favour of another. A connection that was lost inside a transaction stays lost until
+that ends, so that nothing of it is done by itself; the next transaction, or statement outside one, opens it anew.
 
 Statements inside `pipeline` are sent without waiting for their answers; the first that failed is raised at its end.
+
+A process that is frozen inside a transaction is put out by the server, which ends a session that is silent in one. Inside a
+pipeline the server takes a silent client for a busy one; so whoever waits too long for a `lock` ends the session that holds it.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from enum import IntEnum
+from contextlib import contextmanager, suppress
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from alerts.store.errors import PostgresError, Transient
 
-# A process that is frozen inside a transaction holds its locks no longer than this.
+# A process that is frozen inside a transaction holds its locks no longer than this, or twice this inside a pipeline.
 FROZEN_S = 30
 CONNECT_WITHIN_S = 10
 
@@ -39,9 +41,16 @@ _WORDS = (
 )
 _WHOLE = {"BEGIN IMMEDIATE": "BEGIN", "BEGIN": "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"}
 _FLAGS = ("digest", "maybe_twice", "stands", "late", "shadow", "dropped")  # true or false; SQLite has no type for it
-_INSERT = re.compile(r"INSERT INTO (\w+)(?: \(([\w, ]+)\))? VALUES \([?, ]+\)(.*)", re.DOTALL)
+_INSERT = re.compile(
+    r"INSERT INTO (\w+)(?: \(([\w, ]+)\))? VALUES \([?, ]+\)((?: ON CONFLICT \(([\w, ]+)\))?.*)", re.DOTALL
+)
 _DELETE = re.compile(r"DELETE FROM \w+ WHERE \w+ = \?")
 _AGAIN = ("40001", "40P01", "23505", "55P03", "57P01", "57P02", "57P03", "25P03")  # SQLSTATE, with all of class 08
+_SILENT = """
+SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND (l.classid::bigint << 32) + l.objid::bigint = $1
+AND a.state = 'active' AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - make_interval(secs => $2)
+"""
 
 
 @lru_cache(maxsize=1000)
@@ -73,11 +82,12 @@ class Postgres:
     def __init__(self, url: str, password: str | None = None, *, readonly: bool = False) -> None:
         self._url, self._password, self._readonly = url, password, readonly
         self._taken_back: Callable[[], None] | None = None
+        self._inside = False  # a transaction, also one whose connection was lost
         self._types: dict[str, dict[str, str]] = {}
         self._connection = self._open()
 
     def _open(self) -> psycopg.Connection[Any]:
-        options = f"-c idle_in_transaction_session_timeout={FROZEN_S}s"
+        options = f"-c idle_in_transaction_session_timeout={FROZEN_S}s -c lock_timeout={FROZEN_S}s"
         options += " -c default_transaction_read_only=on" if self._readonly else ""
         with _failures():
             return psycopg.connect(
@@ -95,7 +105,7 @@ class Postgres:
 
     @property
     def in_transaction(self) -> bool:
-        return self._connection.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+        return self._inside
 
     def set_rollback_hook(self, hook: Callable[[], None] | None) -> None:
         """What is called when a transaction, or a part of one, was taken back."""
@@ -106,24 +116,31 @@ class Postgres:
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
         """The rows that the statement gives, when they are asked for."""
-        if self._connection.closed and not sql.startswith("ROLLBACK"):
-            self._connection = self._open()
-            if self._taken_back:  # what was under way when it was lost
-                self._taken_back()
-        if sql.startswith("ROLLBACK") and self._taken_back:
-            self._taken_back()
+        if sql.startswith("ROLLBACK"):
+            return self._take_back(sql)
+        self._reach()
+        if sql == "COMMIT":
+            return self._commit()
         with _failures():
             cursor = self._connection.execute(translate(sql), [_clean(value) for value in values] or None)
+        self._inside = self._inside or sql in _WHOLE
         return _rows(cursor)
+
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+        """As `execute`; the rows come as they are read, and the connection does nothing else until then."""
+        self._reach()
+        with _failures():
+            yield from self._connection.cursor().stream(translate(sql), [_clean(value) for value in values], size=1000)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Rows are inserted or deleted by one statement; others are sent one after another without waiting."""
         columns = [[_clean(value) for value in column] for column in zip(*rows, strict=True)]
         if not columns:
             return
+        self._reach()
         with _failures():
-            if inserting := _INSERT.fullmatch(sql):
-                self._connection.execute(self._insert(*inserting.groups()), columns)
+            if (inserting := _INSERT.fullmatch(sql)) and (insert := self._insert(columns, *inserting.groups())):
+                self._connection.execute(insert, columns)
             elif _DELETE.fullmatch(sql):
                 column = sql.removesuffix(" = ?").rpartition(" ")[2]
                 kind = self._columns(sql.split()[2])[column]
@@ -131,9 +148,58 @@ class Postgres:
             else:
                 self._connection.cursor().executemany(translate(sql), list(zip(*columns, strict=True)))
 
-    def _insert(self, table: str, named: str | None, more: str) -> str:
+    def lock(self, what: int) -> None:
+        """Until the end of the transaction nobody else is past this line. Raises Transient when that takes too long."""
+        try:
+            list(self.execute("SELECT pg_advisory_xact_lock(?)", (what,)))
+        except Transient:
+            with suppress(PostgresError), _failures(), self._open() as other:
+                other.execute(_SILENT, [what, FROZEN_S])
+            raise
+
+    def _reach(self) -> None:
+        """The server, anew where the connection was lost."""
+        if self._connection.closed:
+            if self._inside:
+                raise Transient("the connection was lost inside the transaction")
+            self._connection = self._open()
+            self._forget()  # whether the last commit came to pass is not known
+
+    def _commit(self) -> Iterator[Any]:
+        self._inside = False
+        try:
+            with _failures():
+                if self._connection.execute("COMMIT").statusmessage != "COMMIT":
+                    raise PostgresError("a statement of the transaction had failed, so it was taken back")
+        except PostgresError:
+            self._forget()
+            raise
+        return iter(())
+
+    def _take_back(self, sql: str) -> Iterator[Any]:
+        """The transaction, or a part of it. One whose connection is lost is taken back by the server."""
+        if sql == "ROLLBACK":
+            self._inside = False
+        self._forget()
+        if not self._connection.closed:
+            with suppress(Transient), _failures():
+                self._connection.execute(sql)
+        return iter(())
+
+    def _forget(self) -> None:
+        if self._taken_back:
+            self._taken_back()
+
+    def _insert(
+        self, columns: list[list[Any]], table: str, named: str | None, more: str, unique: str | None
+    ) -> str | None:
+        """One statement for all the rows; none where two of them meet in one that is written, which it could not do."""
         kinds = self._columns(table)
         names = named.split(", ") if named else list(kinds)
+        if unique:
+            keys = list(zip(*(columns[names.index(name)] for name in unique.split(", ")), strict=True))
+            if len(set(keys)) < len(keys):
+                return None
         arrays = ", ".join(f"${n}::{kinds[name]}[]" for n, name in enumerate(names, 1))
         return f"INSERT INTO {table} ({', '.join(names)}) SELECT * FROM unnest({arrays}){more}"  # noqa: S608 - our own names
 
@@ -172,6 +238,6 @@ def _rows(cursor: psycopg.Cursor[Any]) -> Iterator[Any]:
 
 def _clean(value: Any) -> Any:
     """The value as PostgreSQL takes it: it has no NUL in texts, and psycopg knows enumerations by name."""
-    if isinstance(value, str):
-        return value.replace("\0", "\ufffd") if "\0" in value else value
-    return int(value) if isinstance(value, IntEnum) else value
+    if isinstance(value, Enum):
+        value = value.value
+    return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value

@@ -29,7 +29,7 @@ def standing(province: Province) -> AlertRow:
     """The alert about P1, as pages show it."""
     sql = "SELECT id FROM alerts WHERE item = 'P1' AND state IN ('raised', 'acknowledged')"
     ((id,),) = province.rows(sql)
-    row = Pages(province.path).alert(id)
+    row = Pages(province.where).alert(id)
     assert row
     return row
 
@@ -62,7 +62,7 @@ def test_the_number_leads_to_the_case_under_its_new_name_and_back(told: Province
         told.reported(f"2026-03-08T0{hour}:00:00", news)
         now = standing(told)
         assert case(now) == case(before)
-        assert Pages(told.path).alert_numbered(before.number) == now
+        assert Pages(told.where).alert_numbered(before.number) == now
         ids.append(now.id)
     assert len({before.id, *ids}) == 3
     assert ids[0] == ids[2]

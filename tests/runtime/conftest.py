@@ -13,6 +13,7 @@ from alerts.cli import app
 from alerts.runtime import service
 from alerts.runtime.settle import Decided
 from tests.runtime.office import Office, decisions, edit, rules_folder
+from tests.servers.databases import environment_of
 
 Run = Callable[..., Result]
 
@@ -53,7 +54,7 @@ def run(tmp_path: Path, root: Path) -> Run:
     """`lapor-dini` on the data of `office` and the rules of `root`."""
 
     def run(*arguments: str | Path, stdin: bytes = b"", **settings: str) -> Result:
-        environment = {"LAPOR_DATA": str(tmp_path / "data"), "LAPOR_RULES": str(root)} | settings
+        environment = {"LAPOR_RULES": str(root)} | environment_of(tmp_path / "data") | settings
         return CliRunner().invoke(app, [str(a) for a in arguments], input=stdin, env=environment)
 
     return run

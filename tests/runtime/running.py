@@ -15,6 +15,7 @@ from alerts.runtime.service import Service
 from alerts.runtime.settings import Settings, read_settings
 from alerts.store.pages import AlertFilter, AlertRow, Pages
 from tests.runtime.office import STATES, decisions, edit, permit
+from tests.servers.databases import environment_of
 
 TODAY = clock.today()  # the service judges by the real clock
 ENDED = str(TODAY - timedelta(days=10))
@@ -68,7 +69,7 @@ class Running:
 
 @asynccontextmanager
 async def running(folder: Path, root: Path) -> AsyncIterator[Running]:
-    settings = read_settings({"LAPOR_DATA": str(folder / "data"), "LAPOR_RULES": str(root)})
+    settings = read_settings({"LAPOR_RULES": str(root)} | environment_of(folder / "data"))
     service = Service(settings, decisions(root, clock.now()))
     task = asyncio.create_task(service.run())
     yield Running(settings, task, service)

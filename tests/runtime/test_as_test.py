@@ -50,6 +50,7 @@ def alerts_of(database: Path) -> list[AlertRow]:
     return [row for _, of_rule in groupby(rows, key=lambda row: row.rule) for row in list(of_rule)[:PER_RULE]]
 
 
+@pytest.mark.sqlite("history is loaded into a file")
 def test_real_alerts_of_every_rule_of_the_sample_become_tests_that_pass_and_name_nobody(
     tmp_path: Path, run: Run
 ) -> None:

@@ -302,7 +302,7 @@ async def test_many_notices_are_handed_over_a_few_at_a_time_each_once(office: Of
     for number in range(30):
         office.accept(permit(number))
         office.later(minutes=4)
-        office.store.connection.execute("UPDATE notices SET officer = 'other-' || rowid WHERE officer = 'prov-1'")
+        office.store.connection.execute("UPDATE notices SET officer = 'other-' || id WHERE officer = 'prov-1'")
     relay = Relay(LATER, DROP, "554 no", LATER)
     async with listening(relay) as carriers:
         await all_that_is_due(office, carriers)
@@ -320,4 +320,4 @@ async def test_of_two_severities_the_worse_comes_with_its_own_wait(office: Offic
     office.decided = with_rule(office.decided, "stay_expired", milder)
     office.accept(permit(1))
     assert notice(office).send_after - office.now == timedelta(minutes=60)
-    assert Pages(office.path).books().balanced
+    assert Pages(office.where).books().balanced

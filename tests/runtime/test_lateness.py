@@ -33,7 +33,7 @@ def heard(office: Office) -> Office:
 
 
 def measured(office: Office) -> dict[str, Lateness]:
-    return Pages(office.path).lateness(office.now)
+    return Pages(office.where).lateness(office.now)
 
 
 def test_half_and_most_of_the_events_come_within_the_measured_times(heard: Office) -> None:
@@ -60,7 +60,7 @@ def test_a_time_ahead_of_our_clock_is_no_lateness(office: Office) -> None:
 
 def test_a_source_without_events_is_missing(office: Office) -> None:
     office.accept(beat("b0", "2026-03-10"))
-    states: dict[str, FeedState] = Pages(office.path).feeds()
+    states: dict[str, FeedState] = Pages(office.where).feeds()
     assert SOURCE in states and measured(office) == {}
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import apsw
 import pytest
 
 from alerts.runtime import clock
@@ -13,6 +12,7 @@ from alerts.runtime.settings import SettingsError, read_settings
 from tests.runtime.conftest import Run
 from tests.runtime.office import Office, edit, officers, permit
 from tests.runtime.running import overstay, running
+from tests.servers.databases import held, impatient, nowhere
 
 
 async def test_an_edit_while_another_program_holds_the_store_comes_into_force_afterwards(
@@ -21,18 +21,15 @@ async def test_an_edit_while_another_program_holds_the_store_comes_into_force_af
     async with running(tmp_path, editable) as it:
         await it.accept(overstay(1))
         async with it.service._lock:
-            it.service._store.connection.set_busy_timeout(1)
+            impatient(it.service._store.connection)
         before = it.service.decided
-        other = apsw.Connection(str(it.settings.database))
-        other.set_busy_timeout(10_000)
-        other.execute("BEGIN IMMEDIATE")
         tried: list[object] = []
-        judge_again = it.service._store.judge_again
-        it.service._store.judge_again = lambda *a: (tried.append(a), judge_again(*a))[1]  # type: ignore[method-assign]
-        edit(editable, "stay_expired", "status: active", "status: retired")
-        await it.until(lambda: len(tried) > 1, "it is tried again")
-        assert it.service.decided is before
-        other.execute("ROLLBACK")
+        turn = it.service._store.turn
+        it.service._store.turn = lambda: (tried.append(1), turn())[1]  # type: ignore[method-assign]
+        with held(it.settings.database):
+            edit(editable, "stay_expired", "status: active", "status: retired")
+            await it.until(lambda: len(tried) > 1, "it is tried again")
+            assert it.service.decided is before
         await it.until(lambda: it.alert().state == "withdrawn", "the edit is in force")
 
 
@@ -58,7 +55,7 @@ async def test_a_clock_that_is_set_back_withdraws_nothing(
 def break_entries(office: Office) -> None:
     """As after an update that changes the layout of facts."""
     office.store.connection.execute(
-        "UPDATE subjects SET entry = CAST('[1]' AS BLOB), next_change = 0 WHERE key = 'person:UTO:X1'"
+        "UPDATE subjects SET entry = ?, next_change = 0 WHERE key = 'person:UTO:X1'", (b"[1]",)
     )
 
 
@@ -107,7 +104,7 @@ def test_an_alert_of_an_unreadable_entry_that_no_longer_holds_is_withdrawn_after
 def test_a_command_about_what_is_kept_says_that_there_is_no_database_and_makes_none(
     tmp_path: Path, run: Run, command: list[str]
 ) -> None:
-    done = run(*command)
+    done = run(*command, **nowhere())
     assert done.exit_code == 2
     assert "there is no database at" in done.stderr
     assert not (tmp_path / "data").exists()
@@ -116,6 +113,7 @@ def test_a_command_about_what_is_kept_says_that_there_is_no_database_and_makes_n
 # Loading ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite("history is loaded into a file")
 def test_a_load_that_is_interrupted_leaves_no_database_and_the_next_one_is_whole(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

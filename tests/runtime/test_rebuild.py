@@ -8,6 +8,7 @@ import pytest
 
 from tests.runtime.conftest import Run
 from tests.runtime.office import Office, decisions, event, extension, officers, permit
+from tests.servers.databases import with_bytes
 
 COMPLETE = {"last_record_at": "2026-03-14T00:00:00+07:00", "count": 1, "complete_until": "2026-03-14T00:00:00+07:00"}
 BEAT = event("b1", "feed.heartbeat.v1", "2026-01-01T00:00:00", COMPLETE)
@@ -34,8 +35,9 @@ def worked(office: Office, root: Path) -> Office:
     return office
 
 
+P1, X = '"p1"', '"x"'
 CORRUPTIONS = {
-    "a changed entry": ("UPDATE subjects SET entry = unhex(replace(hex(entry), hex('2026-03-01'), hex('2026-03-09')))"
+    "a changed entry": (f"UPDATE subjects SET entry = {with_bytes('entry', '2026-03-01', '2026-03-09')}"
                         " WHERE key = 'person:UTO:X1'", "person:UTO:X1: its facts differ"),
     "an entry of somebody else": ("UPDATE subjects SET entry = (SELECT entry FROM subjects WHERE key = 'person:UTO:X4')"
                                   " WHERE key = 'person:UTO:X1'", "person:UTO:X1: the row is filed under another key"),
@@ -48,7 +50,7 @@ CORRUPTIONS = {
     "an alert raised by hand": ("UPDATE alerts SET state = 'raised' WHERE item = 'P2'", "person:UTO:X2: alert"),
     "an event that is gone": ("DELETE FROM events WHERE id = 'q2'", "person:UTO:X2"),
     "an event put in": ("INSERT INTO events SELECT 99, source, 'x', type, received, NULL,"
-                        " unhex(replace(hex(raw), hex('\"p1\"'), hex('\"x\"'))) FROM events WHERE id = 'p1'",
+                        f" {with_bytes('raw', P1, X)} FROM events WHERE id = 'p1'",
                         "person:UTO:X1: its identity or history differs"),
 }  # fmt: skip
 

@@ -157,6 +157,7 @@ def process(*arguments: str, seed: str = "0") -> subprocess.Popen[bytes]:
 # Loading ----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sqlite("history is loaded into a file")
 def test_history_is_loaded_once_judged_as_replay_judges_it_and_told_to_nobody(
     tmp_path: Path, root: Path, run: Run
 ) -> None:

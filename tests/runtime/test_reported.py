@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 
-import apsw
 import msgspec
 import pytest
 
 from alerts.core.ports import Unavailable
 from alerts.core.rules import Rule
 from alerts.runtime.settings import SettingsError, read_settings
+from alerts.store.errors import STORE_ERRORS
 from tests.runtime.conftest import Run
 from tests.runtime.office import UNKNOWN_ALERT, Office, edit, event, extension, officers, permit, statuses, with_rule
 from tests.runtime.running import overstay, running
 from tests.runtime.test_dispatcher import LATER, Relay, all_that_is_due, dispatcher, listening
+from tests.servers.databases import failing, refusing
 
 ABOUT_NOTHING = officers("o1", "noted", UNKNOWN_ALERT, note="uji")
 
@@ -70,10 +72,7 @@ def test_unavailable_means_that_none_was_accepted_even_where_one_could_not_be_ju
         return msgspec.structs.replace(rule, when=msgspec.structs.replace(rule.when, holds=holds))
 
     office.decided = with_rule(office.decided, "stay_expired", broken)
-    office.store.connection.execute(
-        "CREATE TEMP TRIGGER full AFTER INSERT ON events WHEN NEW.id = 'p3' BEGIN SELECT raise(ABORT, 'for the test'); END"
-    )
-    with pytest.raises(Unavailable):
+    with failing(office.store.connection, "INSERT ON events", "NEW.id = 'p3'"), pytest.raises(Unavailable):
         office.accept(*map(permit, range(4)))
     assert set(office.counters().values()) == {0}
 
@@ -128,15 +127,13 @@ async def test_nobody_is_told_of_an_alert_after_its_ralat(office: Office) -> Non
 async def test_a_hand_off_whose_result_could_not_be_written_goes_on_without_a_restart(office: Office) -> None:
     office.accept(permit(1))
     office.later(minutes=2)
-    office.store.connection.execute(
-        "CREATE TEMP TRIGGER full AFTER UPDATE ON notices WHEN OLD.state = 'sending'"
-        " BEGIN SELECT raise(ABORT, 'for the test'); END"
-    )
     async with listening(Relay(LATER)) as carriers:
         same = dispatcher(office, carriers)
-        with pytest.raises(apsw.Error):
+        with (
+            failing(office.store.connection, "UPDATE ON notices", "OLD.state = 'sending'"),
+            pytest.raises(STORE_ERRORS),
+        ):
             await same.round(office.decided, office.now)
-        office.store.connection.execute("DROP TRIGGER full")
         for _ in range(3):
             office.later(hours=5)
             await same.round(office.decided, office.now)
@@ -167,12 +164,13 @@ async def test_an_edit_while_the_disk_takes_nothing_comes_into_force_when_it_doe
     async with running(tmp_path, editable) as it:
         await it.accept(overstay(0))
         async with it.service._lock:
-            it.service._store.connection.execute("PRAGMA query_only = 1")
+            broken = ExitStack()
+            broken.enter_context(refusing(it.service._store.connection))
         edit(editable, "stay_expired", "status: active", "status: retired")
         await asyncio.wait({it.task}, timeout=1)
         assert not it.task.done(), "the service goes on"
         async with it.service._lock:
-            it.service._store.connection.execute("PRAGMA query_only = 0")
+            broken.close()
         await it.until(lambda: it.alert().state == "withdrawn", "the edit is in force")
 
 
@@ -196,6 +194,7 @@ def test_a_sender_that_is_no_address_is_refused_at_the_start() -> None:
         read_settings({"LAPOR_MAIL_FROM": "Lapor Dini"})
 
 
+@pytest.mark.sqlite("a file of SQLite may be anybody's")
 def test_a_database_of_another_program_is_a_finding(office: Office, run: Run) -> None:
     office.store.close()
     for file in office.path.parent.iterdir():

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
-import apsw
 import pytest
 
 from alerts.core.ports import Unavailable
 from alerts.core.register.views import KINDS
 from alerts.runtime.settle import Decided, kinds_to_judge_again
+from alerts.store.database import Connection, connect
 from alerts.store.pages import AlertFilter
 from tests.runtime.office import STATES, decisions, edit, extension, officers, rules_folder, statuses
 from tests.runtime.running import THEN, overstay, running
+from tests.servers.databases import held, impatient, refusing
 
 
 @pytest.fixture(scope="module")
@@ -25,32 +28,36 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # A store that cannot write ----------------------------------------------------------------------------------------------
 
-FAULTS = {
-    "full": ("PRAGMA max_page_count = 1", "PRAGMA max_page_count = 1000000"),
-    "read only": ("PRAGMA query_only = 1", "PRAGMA query_only = 0"),
-}
+
+@contextmanager
+def full(connection: Connection) -> Iterator[None]:
+    connection.execute("PRAGMA max_page_count = 1")
+    yield
+    connection.execute("PRAGMA max_page_count = 1000000")
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+A_FULL_FILE = pytest.param(full, marks=pytest.mark.sqlite("a server has a disk of its own"))
+
+
+@pytest.mark.parametrize("fault", [A_FULL_FILE, refusing])
 async def test_nothing_is_accepted_while_the_disk_takes_nothing_and_all_of_it_afterwards(
-    tmp_path: Path, quick: Path, fault: str
+    tmp_path: Path, quick: Path, fault: Callable[[Connection], AbstractContextManager[None]]
 ) -> None:
-    breaks, mends = FAULTS[fault]
     async with running(tmp_path, quick) as it:
         assert statuses(await it.accept(overstay(0))) == ["accepted"]
-        connection = it.service._store.connection
+        broken = ExitStack()
         async with it.service._lock:
-            connection.execute(breaks)
+            broken.enter_context(fault(it.service._store.connection))
         batch = [overstay(number) for number in range(1, 200)]
         for _ in range(3):
             with pytest.raises(Unavailable):
                 await it.accept(*batch)
-        reader = apsw.Connection(str(it.settings.database), flags=apsw.SQLITE_OPEN_READONLY)
-        assert list(reader.execute("SELECT count(*) FROM events")) == [(1,)]
-        assert dict(reader.execute("SELECT * FROM counters"))["received"] == 1
+        with closing(connect(it.settings.database, readonly=True)) as reader:
+            assert list(reader.execute("SELECT count(*) FROM events")) == [(1,)]
+            assert dict(reader.execute("SELECT * FROM counters"))["received"] == 1
         assert it.service.check([overstay(1)])[0].status == "valid", "it still answers what needs no room"
         async with it.service._lock:
-            connection.execute(mends)
+            broken.close()
         answers = await it.accept(overstay(0), *batch)
         assert statuses(answers) == ["duplicate", *["accepted"] * 199]
         assert answers[0].receipt == "R-000001"
@@ -63,13 +70,9 @@ async def test_a_store_held_by_another_program_is_answered_as_not_accepted(tmp_p
     async with running(tmp_path, quick) as it:
         await it.accept(overstay(0))
         async with it.service._lock:
-            it.service._store.connection.set_busy_timeout(1)
-        other = apsw.Connection(str(it.settings.database))
-        other.set_busy_timeout(10_000)
-        other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Unavailable):
+            impatient(it.service._store.connection)
+        with held(it.settings.database), pytest.raises(Unavailable):
             await it.accept(overstay(1))
-        other.execute("ROLLBACK")
         assert statuses(await it.accept(overstay(1))) == ["accepted"]
 
 

@@ -16,6 +16,7 @@ from alerts.runtime.settings import SettingsError, channels, read_settings
 from tests.runtime.conftest import Run
 from tests.runtime.office import Office, edit
 from tests.runtime.running import overstay
+from tests.servers.databases import nowhere
 
 MISTAKES = {
     "PORT": "80 80",
@@ -111,8 +112,8 @@ def test_a_carrier_is_used_once_it_is_set(settings: dict[str, str], channel: str
 # Doctor -----------------------------------------------------------------------------------------------------------------
 
 
-def examined(run: Run) -> tuple[int, dict[str, list[str]]]:
-    done = run("doctor", "--json")
+def examined(run: Run, **settings: str) -> tuple[int, dict[str, list[str]]]:
+    done = run("doctor", "--json", **settings)
     findings: dict[str, list[str]] = {}
     for finding in map(json.loads, done.stdout.splitlines()):
         findings.setdefault(finding["level"], []).append(finding["what"])
@@ -135,14 +136,14 @@ def test_a_healthy_installation_is_found_healthy(healthy: Office, run: Run) -> N
 
 
 def test_an_installation_that_never_ran_is_no_fault(run: Run) -> None:
-    code, findings = examined(run)
+    code, findings = examined(run, **nowhere())
     assert code == 0
     assert any("there is no database yet" in what for what in findings["warning"])
 
 
 NOTICE = (
     "INSERT INTO notices (id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state,"
-    " reason) VALUES ('n1', 'alert', 'prov-1', 'kesbangpol-15', 'email', 'a@b.example', 'id', 0, 0, 0, '{}', '{}')"
+    " reason) VALUES ('n1', 'alert', 'prov-1', 'kesbangpol-15', 'email', 'a@b.example', 'id', false, 0, 0, '{}', '{}')"
 )
 
 
@@ -188,6 +189,7 @@ def test_a_broken_rule_file_is_wrong_and_named(healthy: Office, root: Path, run:
     assert any("stay_expired.yaml:" in what for what in findings["wrong"])
 
 
+@pytest.mark.sqlite("it is a file")
 def test_a_file_that_is_no_database_is_wrong(office: Office, run: Run) -> None:
     office.store.close()
     for leftover in office.path.parent.iterdir():

@@ -174,9 +174,7 @@ def test_a_rebuild_asks_nobody_again(office: Office, run: Run) -> None:
     raised(office)
     at(office, NOW + DAY)
     send(office)
-    office.store.connection.execute(
-        "UPDATE subjects SET entry = CAST('[1]' AS BLOB), next_change = 0 WHERE kind = 'person'"
-    )
+    office.store.connection.execute("UPDATE subjects SET entry = ?, next_change = 0 WHERE kind = 'person'", (b"[1]",))
     assert run("rebuild").exit_code == 0
     at(office, NOW + 9 * DAY)
     assert [who for who, change in told(office) if change == "unanswered"] == ["prov-1"]

@@ -21,6 +21,7 @@ import psycopg
 
 VARIABLE = "LAPOR_TEST_POSTGRES"  # an address that may create databases: postgresql://user:password@host:port/postgres
 PACKAGE = "postgresql-15"
+GIVEN = os.environ.get(VARIABLE)  # now: tests of settings forget the environment
 _numbers = count(1)
 
 
@@ -72,8 +73,8 @@ class Started(Server):
 @contextmanager
 def server(**options: str) -> Iterator[Server]:
     """The server for a session of tests; `options` are settings of one that is started here."""
-    if given := os.environ.get(VARIABLE):
-        yield Server(given)
+    if GIVEN:
+        yield Server(GIVEN)
         return
     folder = Path(tempfile.mkdtemp(prefix="lapor-postgres-"))
     started = Started(folder / "data", free_port(), options)

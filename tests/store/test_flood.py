@@ -21,6 +21,7 @@ from tests.properties.histories import shipped
 from tests.properties.worlds import decode_kept
 from tests.servers.databases import where
 
+pytestmark = pytest.mark.sqlite("no other database counts its steps")
 ALERTS, TURNS = 20_000, 20
 OFF = {"": Limit(at_least=10**9)}
 STEPS = 1000  # of SQLite between two counts

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import apsw
 import pytest
 
 from alerts.core.register.subject import encode
 from alerts.core.turn import turn
+from alerts.store.errors import STORE_ERRORS
 from alerts.store.sqlite import SqliteStore
 from tests.properties.worlds import COMPLETE, Batch, decode_kept
-from tests.servers.databases import where
+from tests.servers.databases import failing, where
 from tests.store.test_commit import permit
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -32,11 +32,13 @@ def store(path: Path) -> Iterator[SqliteStore]:
 
 
 def commit(store: SqliteStore, batch: Batch) -> None:
-    store.commit(turn(store.register, batch, COMPLETE, NOW), (), ())
+    with store.turn():
+        store.commit(turn(store.register, batch, COMPLETE, NOW), (), ())
 
 
 def remembered(store: SqliteStore) -> dict[int, bytes]:
-    return {id: encode(subject) for id, subject in store.register.subjects(range(1, 10)).items()}
+    with store.turn():
+        return {id: encode(subject) for id, subject in store.register.subjects(range(1, 10)).items()}
 
 
 def written(path: Path) -> dict[int, bytes]:
@@ -50,10 +52,8 @@ def written(path: Path) -> dict[int, bytes]:
 
 def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore, path: Path) -> None:
     commit(store, permit(1, "X1"))
-    store.connection.set_commit_hook(lambda: True)  # SQLite then takes the transaction back
-    with pytest.raises(apsw.ConstraintError):
+    with failing(store.connection, "UPDATE ON counters"), pytest.raises(STORE_ERRORS):
         commit(store, permit(2, "X1"))
-    store.connection.set_commit_hook(None)
     assert remembered(store) == written(path)
     commit(store, permit(3, "X1"))
     (person,) = (s for s in store.register.subjects(range(1, 10)).values() if s.kind == "person")

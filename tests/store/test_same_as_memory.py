@@ -20,7 +20,7 @@ from alerts.core.register.subject import encode
 from alerts.core.turn import turn
 from alerts.store.sqlite import SqliteStore
 from tests.properties.worlds import AS_HEARD, END, IDENTIFIERS, Batch, decode_kept, decoded, moment, worlds
-from tests.servers.databases import where
+from tests.servers.databases import tables, where
 
 few = settings(
     max_examples=50,
@@ -97,9 +97,9 @@ def test_closing_and_opening_the_file_changes_nothing(world: Batch, size: int) -
         with open_store(path) as store:
             for batch in batches(world, size):
                 store.commit(turn(store.register, batch, AS_HEARD, now), (), ())
-            before = answers(store.register, world, now), table_rows(store)
+            before = answers(store.register, world, now), tables(store.connection)
         with open_store(path) as store:
-            assert (answers(store.register, world, now), table_rows(store)) == before
+            assert (answers(store.register, world, now), tables(store.connection)) == before
 
 
 @few
@@ -114,8 +114,3 @@ def test_what_the_alerts_table_calls_standing_is_what_stands(world: Batch, size:
         )
         standing = [a for subject in store.register.subjects(range(1, 60)).values() for a in subject.standing]
         assert sorted(rows) == sorted((a.alert, int(a.severity), a.unit) for a in standing)
-
-
-def table_rows(store: SqliteStore) -> dict[str, list[Any]]:
-    tables = [name for (name,) in store.connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    return {table: sorted(store.connection.execute(f'SELECT * FROM "{table}"'), key=repr) for table in tables}

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -128,8 +128,10 @@ def decided(tmp_path_factory: pytest.TempPathFactory) -> Decided:
 
 
 @pytest.fixture
-def office(tmp_path: Path, decided: Decided) -> Office:
-    return Office(tmp_path, decided)
+def office(tmp_path: Path, decided: Decided) -> Iterator[Office]:
+    office = Office(tmp_path, decided)
+    yield office
+    office.store.close()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.servers.databases import refusing
+
 from .conftest import Office, browser, event, permit
 
 ONE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
@@ -121,11 +123,10 @@ async def test_a_body_that_grows_too_long_is_dropped_on_the_way(client: httpx.As
 
 
 async def test_when_the_store_cannot_commit_nothing_is_accepted(client: httpx.AsyncClient, office: Office) -> None:
-    office.store.connection.execute("PRAGMA query_only = on")  # as a full disk would
-    answer = await post(client, permit())
+    with refusing(office.store.connection):
+        answer = await post(client, permit())
     assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
     assert int(answer.headers["Retry-After"]) > 0
-    office.store.connection.execute("PRAGMA query_only = off")
     assert (await post(client, permit())).json()["receipt"] == "R-000001"
 
 
