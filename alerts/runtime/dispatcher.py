@@ -107,7 +107,7 @@ class Dispatcher:
             outcome = await self._status(handoff.notice.id, handoff.notice.channel)
             async with self._lock:
                 if isinstance(outcome, Sent):
-                    self._book.sent(handoff.notice.id, outcome.reference)
+                    self._book.sent(handoff.notice.id, outcome.reference, attempt=handoff.attempts)
                 elif isinstance(outcome, TryLater | Never):
                     self._settle(handoff, outcome, policy, now)
 
@@ -127,7 +127,7 @@ class Dispatcher:
                     continue
                 payload = self._begin(handoff, decided, now)
                 if payload is not None:
-                    ready.append((handoff, payload))
+                    ready.append((msgspec.structs.replace(handoff, attempts=handoff.attempts + 1), payload))
         except STORE_ERRORS as error:
             if not ready:
                 raise
@@ -188,24 +188,26 @@ class Dispatcher:
             del self._outcomes[id]
 
     def _settle(self, handoff: Handoff, outcome: Outcome, policy: Policy, now: datetime) -> None:
-        id, carrier = handoff.notice.id, self._carriers.get(handoff.notice.channel)
+        """`handoff` as it is while, or after, it was handed over."""
+        id, attempt, carrier = handoff.notice.id, handoff.attempts, self._carriers.get(handoff.notice.channel)
         match outcome:
             case Sent(reference):
-                self._book.sent(id, reference, now + ASKED_FOR if isinstance(carrier, Inquirer) else None)
+                self._book.sent(id, reference, now + ASKED_FOR if isinstance(carrier, Inquirer) else None, attempt)
             case Never(why):
-                self._book.failed(id, why)
+                self._book.failed(id, why, attempt)
             case TryLater(why) | Unknown(why):
                 at = retry_at(handoff, outcome, policy, now)
                 if at is None:
-                    self._book.failed(id, f"given up after {policy.give_up_after_hours} hours: {why}")
+                    self._book.failed(id, f"given up after {policy.give_up_after_hours} hours: {why}", attempt)
                 else:
-                    self._book.again(id, at, why, in_doubt=isinstance(outcome, Unknown))
+                    self._book.again(id, at, why, in_doubt=isinstance(outcome, Unknown), attempt=attempt)
 
 
 def retry_at(handoff: Handoff, outcome: TryLater | Unknown, policy: Policy, now: datetime) -> datetime | None:
-    """When to offer the notice again: as the policy says, not before the carrier wants it; None to give up."""
+    """When to offer the notice again after so many attempts: as the policy says, not before the carrier wants it; None to give
+    up."""
     waits = policy.retry_after_minutes
-    at = now + timedelta(minutes=waits[min(handoff.attempts, len(waits) - 1)])
+    at = now + timedelta(minutes=waits[min(handoff.attempts, len(waits)) - 1])
     if isinstance(outcome, TryLater):
         at = max(at, now + timedelta(seconds=outcome.after_s))
     first = handoff.first_handed_at or now

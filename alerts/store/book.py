@@ -172,19 +172,22 @@ class SqliteBook:
                 (id, payload, subject, problem, to_us(now), self._sender, LEASE_S),
             )
 
-    def sent(self, id: str, reference: str, ask_until: datetime | None = None) -> None:
+    # What became of a hand-off. Where `attempt` is given, it is said of that one, and does not count when there was another since.
+
+    def sent(self, id: str, reference: str, ask_until: datetime | None = None, attempt: int | None = None) -> None:
         """The carrier took it; until `ask_until` it may still say that it gave up."""
         values = (reference, to_us(ask_until) if ask_until else None)
-        self._settle(id, "state = 'sent', reference = ?, reason = '', ask_until = ?", values)
+        self._settle(id, "state = 'sent', reference = ?, reason = '', ask_until = ?", values, attempt)
 
-    def failed(self, id: str, reason: str) -> None:
+    def failed(self, id: str, reason: str, attempt: int | None = None) -> None:
         """It will never be taken."""
-        self._settle(id, "state = 'failed', reason = ?", (reason,))
+        self._settle(id, "state = 'failed', reason = ?", (reason,), attempt)
 
-    def again(self, id: str, at: datetime, reason: str, *, in_doubt: bool) -> None:
+    def again(self, id: str, at: datetime, reason: str, *, in_doubt: bool, attempt: int | None = None) -> None:
         """Try again at `at`; `in_doubt` when the carrier may have taken it."""
         values = (to_us(at), reason, in_doubt)
-        self._settle(id, "state = 'planned', send_after = ?, reason = ?, maybe_twice = maybe_twice OR ?", values)
+        what = "state = 'planned', send_after = ?, reason = ?, maybe_twice = maybe_twice OR ?"
+        self._settle(id, what, values, attempt)
 
     def in_doubt(self) -> Sequence[tuple[str, str]]:
         """Notices that were being handed over when a process of this name ended, with their channel."""
@@ -232,11 +235,12 @@ class SqliteBook:
 
     # Small helpers ------------------------------------------------------------------------------------------------------
 
-    def _settle(self, id: str, what: str, values: tuple[Any, ...]) -> None:
-        """Unless another process is handing it over by now."""
-        sql = f"UPDATE notices SET {what} WHERE id = ? AND (state <> 'sending' OR sender = ?)"  # noqa: S608 - our own words
+    def _settle(self, id: str, what: str, values: tuple[Any, ...], attempt: int | None) -> None:
+        """Unless another process is handing it over by now, or has."""
+        mine = "(state <> 'sending' OR sender = ?) AND attempts = coalesce(?, attempts)"
+        sql = f"UPDATE notices SET {what} WHERE id = ? AND {mine}"  # noqa: S608 - our own words
         with transaction(self._connection):
-            self._connection.execute(sql, (*values, id, self._sender))
+            self._connection.execute(sql, (*values, id, self._sender, attempt))
 
     def _lines(self, ids: list[str], alerts: str | None = None) -> dict[str, list[NoticeLine]]:
         """The lines of these notices: all, or those about some alerts, looked up by alert since a notice may have thousands."""

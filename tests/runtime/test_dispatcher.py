@@ -20,6 +20,7 @@ from alerts.core.policy import Policy
 from alerts.core.rules import Rule, Severity, Text
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.settle import Decided
+from alerts.store.book import SqliteBook
 from alerts.store.pages import NoticeRow, Pages
 from tests.runtime.office import ROOT, Office, extension, permit, with_rule
 
@@ -321,3 +322,22 @@ async def test_of_two_severities_the_worse_comes_with_its_own_wait(office: Offic
     office.accept(permit(1))
     assert notice(office).send_after - office.now == timedelta(minutes=60)
     assert Pages(office.where).books().balanced
+
+
+# Many dispatchers -------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_said_of_an_attempt_does_not_count_when_there_was_another_since(owing: Office) -> None:
+    (notice,) = owing.notices()
+    late = SqliteBook(owing.store.connection, "frozen")
+    late.begin(notice.id, owing.now, b"the words", "", "")
+    owing.rows("UPDATE notices SET lease_until = 0")
+    other = SqliteBook(owing.store.connection, "other")
+    assert other.take_over() == [(notice.id, notice.channel)]
+    late.failed(notice.id, "what the frozen one says", attempt=1)
+    other.again(notice.id, owing.now, "in doubt", in_doubt=True)
+    other.begin(notice.id, owing.now, b"the words", "", "")
+    other.sent(notice.id, "taken", attempt=2)
+    late.again(notice.id, owing.now, "what the frozen one says", in_doubt=True, attempt=1)
+    (row,) = owing.notices()
+    assert (row.state, row.attempts, row.maybe_twice, row.reason) == ("sent", 2, True, "")
