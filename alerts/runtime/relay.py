@@ -18,7 +18,7 @@ import msgspec
 
 from alerts.publisher.connection import Connection as Broker
 from alerts.publisher.connection import NoBroker, connected, no_broker
-from alerts.publisher.publisher import OPTIONS
+from alerts.publisher.publisher import CLOSE_S, OPTIONS
 from alerts.store.database import RELAY, Connection, Where, connect, transaction, try_lock
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.topics import ChangeOut, RefusedOut, changes_after, mark, refused_after, set_mark
@@ -65,14 +65,15 @@ class Relay:
         from kafka import KafkaProducer  # noqa: PLC0415 - only where there is a broker
 
         options = OPTIONS | {"delivery_timeout_ms": DELIVERED_WITHIN_MS}
-        with (
-            closing(connected(self._broker, KafkaProducer, **options)) as producer,
-            closing(connect(self._where)) as db,
-        ):
-            while not self._stop.is_set():
-                written = [write(db, topic, read, producer, self._broker) for topic, read in TOPICS]
-                if max(written) < BATCH:
-                    self._stop.wait(IDLE_S)
+        producer = connected(self._broker, KafkaProducer, **options)
+        try:
+            with closing(connect(self._where)) as db:
+                while not self._stop.is_set():
+                    written = [write(db, topic, read, producer, self._broker) for topic, read in TOPICS]
+                    if max(written) < BATCH:
+                        self._stop.wait(IDLE_S)
+        finally:
+            producer.close(timeout=CLOSE_S)
 
 
 def write(
@@ -94,7 +95,7 @@ def _deliver(producer: Any, topic: str, rows: Sequence[Out], broker: Broker) -> 
 
     try:
         futures = [producer.send(topic, key=_key(row), value=message(row)) for row in rows]
-        producer.flush()
+        producer.flush(timeout=DELIVERED_WITHIN_MS / 1000)
         for future in futures:
             future.get(timeout=0)
     except KafkaError as error:
