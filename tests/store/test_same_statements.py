@@ -117,7 +117,8 @@ def test_a_large_table_is_read_alike_and_the_connection_is_free_afterwards(
 ) -> None:
     for connection in both:
         rows = [(number, "a", str(number), "t", 0, None, b"{}") for number in range(1, 2501)]
-        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        with transaction(connection):
+            connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
         sql = "SELECT number, id FROM events WHERE number > ? ORDER BY number"
         assert list(stream(connection, sql, (1,))) == [(row[0], row[2]) for row in rows[1:]]
         first = stream(connection, sql, (0,))
