@@ -18,7 +18,7 @@ from alerts.core.turn import turn
 from alerts.runtime.intake import kept_event
 from alerts.runtime.recorded import Progress
 from alerts.runtime.settle import Decided
-from alerts.store.database import Connection, from_us, to_us, transaction
+from alerts.store.database import Connection, from_us, stream, to_us, transaction
 from alerts.store.register import SqliteRegister
 from alerts.store.sqlite import SqliteStore
 
@@ -54,7 +54,7 @@ def fold(
     batch: list[Any] = []
     done = 0
     sql = "SELECT raw, received, source, supersedes FROM events WHERE received <= ? ORDER BY number"
-    for raw, received, source, supersedes in connection.execute(sql, (last,)):
+    for raw, received, source, supersedes in stream(connection, sql, (last,)):
         event = msgspec.structs.replace(read(raw, from_us(received), source), supersedes=supersedes)
         batch.append((event, b""))
         if len(batch) == BATCH or done + len(batch) == total:
@@ -71,7 +71,7 @@ def fold(
 def differences(store: SqliteStore, fresh: MemoryRegister) -> Iterator[Difference]:
     """Where the stored register and its standing alerts differ from a refold. Empty is the proof."""
     stored = {}
-    for kind, key, entry in store.connection.execute("SELECT kind, key, entry FROM subjects"):
+    for kind, key, entry in stream(store.connection, "SELECT kind, key, entry FROM subjects"):
         try:
             subject = decode(kind, entry)
         except msgspec.DecodeError as error:
@@ -135,7 +135,7 @@ def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
     with transaction(connection):
         standing = {saved.subject.key: saved.subject.standing for saved in fresh.stored.values()}
         standing = _known_to_stand(store, standing)
-        for kind, key, entry in connection.execute("SELECT kind, key, entry FROM subjects"):
+        for kind, key, entry in stream(connection, "SELECT kind, key, entry FROM subjects"):
             with contextlib.suppress(msgspec.DecodeError):
                 subject = decode(kind, entry)
                 if subject.key == key:  # else it is somebody else's entry

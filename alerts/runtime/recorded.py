@@ -15,7 +15,7 @@ from alerts.core.events.envelope import Event
 from alerts.core.events.reasons import Rejection
 from alerts.runtime.intake import Read, kept_event, read_event, take
 from alerts.runtime.settle import Decided
-from alerts.store.database import Where, connect, from_us, transaction
+from alerts.store.database import Where, connect, from_us, stream, transaction
 from alerts.store.sqlite import SqliteStore
 
 # An event without `receivedtime` is judged at its own time; this stands for "not received yet" while it is decoded.
@@ -56,7 +56,7 @@ def read_kept(database: Where, decided: Decided) -> list[Event]:
     with closing(connect(database, readonly=True)) as connection:
         return [
             msgspec.structs.replace(read(raw, from_us(received), source), supersedes=supersedes)
-            for raw, received, source, supersedes in connection.execute(sql)
+            for raw, received, source, supersedes in stream(connection, sql)
         ]
 
 

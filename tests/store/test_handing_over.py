@@ -1,0 +1,187 @@
+"""Many dispatchers, and turns beside them, on one PostgreSQL: each notice is handed over once, and every line of it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from alerts.channels import Outcome, Sent
+from alerts.channels.render import Templates
+from alerts.runtime.dispatcher import Dispatcher, Sender
+from alerts.runtime.intake import kept_event
+from alerts.runtime.settle import Decided
+from alerts.store.database import Address
+from alerts.store.sqlite import SqliteStore
+from tests.runtime.office import NOW, ROOT, Office, decisions, permit, rules_folder
+from tests.servers.databases import postgres
+
+NOTICES = 100
+
+
+class OnPostgres(Office):
+    """The office whatever database the run is over."""
+
+    def __init__(self, address: Address, decided: Decided) -> None:
+        self.decided, self.now, self.where = decided, NOW, address
+        self.store = SqliteStore(address, kept_event(lambda: decided))
+
+
+class Carrier:
+    """Takes everything, and remembers who brought it."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    async def send(self, address: str, id: str, payload: bytes) -> Outcome:
+        await asyncio.sleep(0)
+        self.taken.append(id)
+        return Sent(id)
+
+
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory) -> Decided:
+    return decisions(rules_folder(tmp_path_factory.mktemp("rules")))
+
+
+@pytest.fixture
+def office(tmp_path: Path, decided: Decided) -> Iterator[OnPostgres]:
+    office = OnPostgres(postgres(tmp_path / "lapor.db"), decided)
+    yield office
+    office.store.close()
+
+
+@contextmanager
+def named(office: OnPostgres, name: str) -> Iterator[SqliteStore]:
+    with closing(SqliteStore(office.where, kept_event(lambda: office.decided), name)) as store:
+        yield store
+
+
+def lines(office: OnPostgres) -> dict[tuple[str, str], set[str]]:
+    """The items that each notice tells, with its state."""
+    sql = "SELECT n.id, n.state, a.item FROM notices n JOIN notice_lines l ON l.notice = n.id JOIN alerts a ON a.id = l.alert"
+    found: dict[tuple[str, str], set[str]] = {}
+    for id, state, item in office.rows(sql):
+        found.setdefault((id, state), set()).add(item)
+    return found
+
+
+# Turns beside a dispatcher ----------------------------------------------------------------------------------------------
+
+
+def _until_somebody_waits(address: Address) -> None:
+    with psycopg.connect(address.url, autocommit=True) as admin:
+        sql = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        while not admin.execute(sql).fetchall():
+            pass  # asking the server, not waiting for a time
+
+
+def test_a_line_that_comes_while_its_notice_is_being_claimed_is_told_by_another_notice(office: OnPostgres) -> None:
+    office.accept(permit(1))
+    office.later(minutes=2)
+    with named(office, "a") as dispatcher:
+        turn = threading.Thread(target=office.accept, args=(permit(2),))
+        with dispatcher.book.claiming():
+            (handoff,) = dispatcher.book.due(office.now, 8)
+            turn.start()
+            _until_somebody_waits(office.where)
+            dispatcher.book.begin(handoff.notice.id, office.now, b"worded", "", "")
+        turn.join(timeout=20)
+    assert [len(handoff.notice.lines)] == [1]
+    assert sorted((state, items) for (_, state), items in lines(office).items()) == [
+        ("planned", {"P2"}),
+        ("sending", {"P1"}),
+    ]
+
+
+def test_a_notice_that_a_turn_is_adding_to_is_left_alone_and_then_told_with_its_new_line(office: OnPostgres) -> None:
+    office.accept(permit(1))
+    office.later(minutes=2)
+    with named(office, "a") as dispatcher:
+        with office.store.turn():
+            office.accept(permit(2))
+            with dispatcher.book.claiming():
+                assert list(dispatcher.book.due(office.now, 8)) == [], "nobody waits for anybody"
+        (handoff,) = dispatcher.book.due(office.now, 8)
+        assert len(handoff.notice.lines) == 2
+
+
+# Dispatchers together ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def owing(office: OnPostgres) -> OnPostgres:
+    """A hundred notices are due."""
+    office.accept(permit(1))
+    columns = "kind, 'other', unit, channel, address, language, digest, created_at, send_after, state, reason"
+    office.store.connection.execute(
+        "INSERT INTO notices (id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason)"
+        f" SELECT 'n' || n, {columns} FROM notices, generate_series(2, {NOTICES}) n"
+    )
+    office.store.connection.execute(
+        f"INSERT INTO notice_lines SELECT 'n' || n, alert, change, severity FROM notice_lines, generate_series(2, {NOTICES}) n"
+    )
+    office.later(minutes=2)
+    return office
+
+
+def dispatch(office: OnPostgres, name: str, carrier: Carrier, start: threading.Barrier) -> None:
+    async def rounds() -> None:
+        with named(office, name) as store:
+            sender = Sender("Lapor Dini <lapor-dini@lapor-dini.example>", "lapor-dini.example")
+            dispatcher = Dispatcher(
+                store.book, asyncio.Lock(), {"email": carrier}, Templates([ROOT / "templates"]), sender
+            )
+            start.wait()
+            while await dispatcher.round(office.decided, office.now, "email"):
+                pass
+
+    asyncio.run(rounds())
+
+
+def test_two_dispatchers_share_what_is_due_and_hand_each_notice_over_once(owing: OnPostgres) -> None:
+    carriers, start = {"a": Carrier(), "b": Carrier()}, threading.Barrier(2)
+    threads = [threading.Thread(target=dispatch, args=(owing, name, carriers[name], start)) for name in carriers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    taken = [id for carrier in carriers.values() for id in carrier.taken]
+    assert len(taken) == len(set(taken)) == NOTICES
+    assert all(carrier.taken for carrier in carriers.values()), "both had a share"
+    assert owing.rows("SELECT state, maybe_twice, count(*) FROM notices GROUP BY 1, 2") == [("sent", False, NOTICES)]
+
+
+def test_what_a_dispatcher_that_died_was_handing_over_is_taken_over_when_its_lease_has_run_out(
+    owing: OnPostgres,
+) -> None:
+    with named(owing, "dead") as dead, named(owing, "alive") as alive:
+        with dead.book.claiming():
+            mine = [handoff.notice.id for handoff in dead.book.due(owing.now, 3)]
+            for id in mine:
+                dead.book.begin(id, owing.now, b"worded", "", "")
+        assert alive.book.take_over() == [], "its lease runs"
+        assert [id for id, _ in dead.book.in_doubt()] == sorted(mine), "it could go on itself"
+        owing.store.connection.execute("UPDATE notices SET lease_until = 1 WHERE state = 'sending'")
+        assert [id for id, _ in alive.book.take_over()] == sorted(mine)
+        assert dead.book.in_doubt() == [] == dead.book.take_over()
+        # What the zombie says afterwards no longer counts.
+        dead.book.sent(mine[0], "zombie")
+        dead.book.failed(mine[1], "zombie")
+        dead.book.again(mine[2], owing.now, "zombie", in_doubt=False)
+        dead.book.renew()
+        states = "SELECT state, sender, reason FROM notices WHERE id = ANY(SELECT jsonb_array_elements_text(?))"
+        assert [row[:2] for row in owing.store.connection.execute(states, (_json(mine),))] == [("sending", "alive")] * 3
+        for id in mine:
+            alive.book.again(id, owing.now, "the process ended inside the hand-off", in_doubt=True)
+        again = {h.notice.id: h for h in alive.book.due(owing.now, NOTICES)}
+        assert [(again[id].maybe_twice, again[id].payload) for id in mine] == [(True, b"worded")] * 3
+
+
+def _json(ids: list[str]) -> str:
+    return "[" + ", ".join(f'"{id}"' for id in ids) + "]"
