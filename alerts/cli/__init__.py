@@ -12,7 +12,7 @@ import sys
 
 import typer
 
-from alerts.cli import brokering, explaining, guarding, impacting, judging, keeping, roles, running
+from alerts.cli import brokering, explaining, guarding, impacting, judging, keeping, moving, roles, running
 from alerts.cli.terminal import WRONG
 from alerts.runtime import logs
 
@@ -35,6 +35,9 @@ for command in (
     keeping.rebuild,
     running.load,
     judging.sample,
+    moving.backup,
+    moving.restore,
+    moving.move,
 ):
     app.command()(command)
 
@@ -68,6 +71,11 @@ kafka = typer.Typer(no_args_is_help=True, help="Topics of the broker.")
 kafka.callback()(lambda: None)  # else typer takes the only command for the group itself
 kafka.command("init")(brokering.kafka_init)
 app.add_typer(kafka, name="kafka")
+
+notices = typer.Typer(no_args_is_help=True, help="Notices that a restore leaves in doubt.")
+notices.command("doubtful")(moving.notices_doubtful)
+notices.command("resume")(moving.notices_resume)
+app.add_typer(notices, name="notices")
 
 events = typer.Typer(no_args_is_help=True, help="The event catalogue.")
 events.command("schemas")(judging.events_schemas)

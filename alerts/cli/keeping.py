@@ -126,22 +126,29 @@ def rebuild(
     with nullcontext() if check else alone(settings):
         store = store_of(database, decided)
         with store.turn():  # workers wait: what they would apply meanwhile would be missing
-            _rebuild(store, decided, check)
+            if check:
+                check_register(store, decided)
+                return
+            with progress("folding") as report:
+                fresh, total = rebuilding.refold(store, decided, report)
+            err.print(
+                f"{counted(total, 'event')} folded, {counted(rebuilding.write_anew(store, fresh), 'subject')} written"
+            )
 
 
-def _rebuild(store: SqliteStore, decided: Decided, check: bool) -> None:
+def check_register(store: SqliteStore, decided: Decided) -> None:
+    """Say whether register and alerts equal the events; the end where they do not."""
     with progress("folding") as report:
         fresh, total = rebuilding.refold(store, decided, report)
-    if check:
-        found = list(rebuilding.differences(store, fresh))
-        for difference in found:
-            out.print(f"{difference.subject}: {difference.what}", markup=False)
-        err.print(
-            f"{counted(total, 'event')}, {counted(len(fresh.stored), 'subject')}: "
-            + (counted(len(found), "difference") if found else "equal")
-        )
-        raise typer.Exit(WRONG if found else 0)
-    err.print(f"{counted(total, 'event')} folded, {counted(rebuilding.write_anew(store, fresh), 'subject')} written")
+    found = list(rebuilding.differences(store, fresh))
+    for difference in found:
+        out.print(f"{difference.subject}: {difference.what}", markup=False)
+    err.print(
+        f"{counted(total, 'event')}, {counted(len(fresh.stored), 'subject')}: "
+        + (counted(len(found), "difference") if found else "equal")
+    )
+    if found:
+        raise typer.Exit(WRONG)
 
 
 def doctor(as_json: JsonOption = False) -> None:

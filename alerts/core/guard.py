@@ -12,6 +12,7 @@ of the turn.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -34,6 +35,9 @@ class Limit(msgspec.Struct, frozen=True):
     at_least: int = 20  # alerts
     times_median: int = 5  # of the alerts of a day, over the last 30 days
     percent_of_subjects: int = 20  # of the kind that the rule is about
+
+
+NO_LIMIT = Limit(at_least=sys.maxsize)
 
 
 class Fired(msgspec.Struct, frozen=True):

@@ -12,7 +12,8 @@ from alerts.channels.render import Templates
 from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.book import SqliteBook
-from alerts.store.database import SchemaError, checked, connect, exists, to_us
+from alerts.store.database import Connection, SchemaError, checked, connect, exists, to_us
+from alerts.store.doubt import doubtful, restored
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.guard import SqliteGuardBook
 from alerts.store.pages import Pages
@@ -92,7 +93,7 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
     try:
         connection = connect(settings.database, readonly=True)
         sound = checked(connection)
-        counts = dict(connection.execute("SELECT name, value FROM counters"))
+        accounts = list(books(connection))
     except (*STORE_ERRORS, SchemaError) as error:
         yield Finding("wrong", f"the database cannot be read: {error}", "restore the last backup")
         return
@@ -101,6 +102,32 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         f"database check: {sound}",
         "" if sound == "ok" else "restore the last backup",
     )
+    yield from accounts
+    yield from _in_doubt(connection)
+    retried = (
+        "SELECT reason, count(*) FROM notices WHERE state = 'planned' AND attempts > 0 GROUP BY reason ORDER BY 2 DESC"
+    )
+    for reason, count in connection.execute(retried):
+        yield Finding(
+            "warning", f"{count} notices wait to be tried again: {reason}", "mend the carrier, or its settings"
+        )
+    ((failed,),) = connection.execute("SELECT count(*) FROM notices WHERE state = 'failed'")
+    if failed:
+        yield Finding("warning", f"{failed} notices failed", "see their reasons on the page /notices")
+    for row in SqliteGuardBook(connection).rows():
+        what = f"the notices of rule {row.hold.rule} are held since {row.hold.since:%Y-%m-%d %H:%M} UTC, {row.waiting} alerts wait"
+        yield Finding("warning", what, "lapor-dini guard list, then release or drop, two persons")
+    ((open_events,),) = connection.execute("SELECT count(*) FROM quarantine WHERE state = 'open'")
+    if open_events:
+        yield Finding("warning", f"{open_events} events in quarantine", "lapor-dini quarantine list")
+    ((late,),) = connection.execute("SELECT count(*) FROM subjects WHERE next_change <= ?", (to_us(now - OVERDUE),))
+    if late:
+        yield Finding("warning", f"{late} subjects are due to be judged", "start `lapor-dini serve`")
+
+
+def books(connection: Connection) -> Iterator[Finding]:
+    """Whether everything that came in and everything that is owed is accounted for."""
+    counts = dict(connection.execute("SELECT name, value FROM counters"))
     right = counts["received"] == counts["accepted"] + counts["duplicate"] + counts["quarantined"]
     text = "received {received} = accepted {accepted} + duplicate {duplicate} + quarantined {quarantined}".format(
         **counts
@@ -113,24 +140,15 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
         text,
         "" if owed.balanced else "report this: notices were lost from the books",
     )
-    retried = (
-        "SELECT reason, count(*) FROM notices WHERE state = 'planned' AND attempts > 0 GROUP BY reason ORDER BY 2 DESC"
-    )
-    for reason, count in connection.execute(retried):
-        yield Finding(
-            "warning", f"{count} notices wait to be tried again: {reason}", "mend the carrier, or its settings"
-        )
-    if owed.failed:
-        yield Finding("warning", f"{owed.failed} notices failed", "see their reasons on the page /notices")
-    for row in SqliteGuardBook(connection).rows():
-        what = f"the notices of rule {row.hold.rule} are held since {row.hold.since:%Y-%m-%d %H:%M} UTC, {row.waiting} alerts wait"
-        yield Finding("warning", what, "lapor-dini guard list, then release or drop, two persons")
-    ((open_events,),) = connection.execute("SELECT count(*) FROM quarantine WHERE state = 'open'")
-    if open_events:
-        yield Finding("warning", f"{open_events} events in quarantine", "lapor-dini quarantine list")
-    ((late,),) = connection.execute("SELECT count(*) FROM subjects WHERE next_change <= ?", (to_us(now - OVERDUE),))
-    if late:
-        yield Finding("warning", f"{late} subjects are due to be judged", "start `lapor-dini serve`")
+
+
+def _in_doubt(connection: Connection) -> Iterator[Finding]:
+    if since := restored(connection):
+        what = f"restored at {since:%Y-%m-%d %H:%M} UTC: nothing that has been planned since is sent"
+        yield Finding("wrong", what, "lapor-dini notices resume, when all events since the copy are there again")
+    if rows := doubtful(connection):
+        what = f"{len(rows)} notices may have been delivered before the restore"
+        yield Finding("warning", what, "lapor-dini notices doubtful, then --release or --drop")
 
 
 def _late_sources(settings: Settings, decided: Decided, now: datetime) -> Iterator[Finding]:

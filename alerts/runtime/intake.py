@@ -19,7 +19,7 @@ from alerts.core.admins import held, notices_to_admins
 from alerts.core.events.areas import AreaCodes
 from alerts.core.events.envelope import Event, decode
 from alerts.core.events.reasons import Reason, Rejection
-from alerts.core.guard import Guarded, count_fired, guard
+from alerts.core.guard import NO_LIMIT, Guarded, count_fired, guard
 from alerts.core.judgement import Change
 from alerts.core.plan import Notice, plan
 from alerts.core.ports import Answer, Effects, Unavailable, receipt
@@ -27,6 +27,7 @@ from alerts.core.turn import turn
 from alerts.runtime.logs import about, working_on
 from alerts.runtime.settle import Decided
 from alerts.store.database import transaction
+from alerts.store.doubt import restored
 from alerts.store.errors import STORE_ERRORS, Transient
 from alerts.store.sqlite import Quarantined, SqliteStore, what_supersedes
 
@@ -175,7 +176,10 @@ def _to_tell(
 ) -> tuple[Guarded, tuple[Notice, ...]]:
     """What the guard says of the changes, and the notices that follow."""
     units, policy = decided.settled.units, decided.policy
-    guarded = guard(changes, store.guard, decided.settled.rules, policy.guard, now)
+    # What is taken in again after a restore comes at once and is not sent (`store.doubt`), so it is no flood.
+    again = bool(changes) and restored(store.connection) is not None
+    guarded = guard(changes, store.guard, decided.settled.rules, {"": NO_LIMIT} if again else policy.guard, now)
+    guarded = msgspec.structs.replace(guarded, fired={}) if again else guarded
     notices = plan(guarded.tell, store.book, units, policy, now, guarded.taken_back)
     for hold in guarded.begun:
         log.error("the guard holds the notices of rule %s: %s alerts within an hour (%s %s); see lapor-dini guard list",

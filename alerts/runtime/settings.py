@@ -60,6 +60,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def database(self) -> Where:
         if self.database_url:
             return Address(self.database_url, self.database_password or None)
+        return self.file
+
+    @property
+    def file(self) -> Path:
+        """The database where there is no address."""
         return self.data / "lapor-dini.sqlite"
 
     @property
@@ -95,7 +100,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     settings = Settings(
         kafka=kafka,
         data=read("DATA", Path("var"), Path),
-        database_url=read("DATABASE", "", _address),
+        database_url=read("DATABASE", "", address),
         database_password=read("DATABASE_PASSWORD_FILE", "", _secret),
         rules=read("RULES", shipped("rules"), _folder),
         templates=read("TEMPLATES", shipped("templates"), _folder),
@@ -181,7 +186,8 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _address(text: str) -> str:
+def address(text: str) -> str:
+    """Of a PostgreSQL database. Raises ValueError."""
     parts = urlsplit(text)
     if parts.scheme != "postgresql" or not parts.path.strip("/") or parts.password:
         raise ValueError(

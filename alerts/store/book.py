@@ -19,6 +19,7 @@ import msgspec
 from alerts.core.plan import Notice, NoticeLine, Told
 from alerts.core.rules import Severity
 from alerts.store.database import Connection, from_us, json_array, to_us, transaction
+from alerts.store.doubt import keep_back
 
 _NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason, matter"
 LEASE_S = 300  # longer than a database takes to be restarted
@@ -260,6 +261,7 @@ class SqliteBook:
 
 def write_notices(connection: Connection, notices: Iterable[Notice]) -> None:
     """New notices, and what a plan changed of planned ones; part of the transaction of a batch."""
+    notices = list(notices)
     for n in notices:
         connection.execute(
             f"INSERT INTO notices ({_NOTICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # noqa: S608
@@ -276,6 +278,8 @@ def write_notices(connection: Connection, notices: Iterable[Notice]) -> None:
             " DO UPDATE SET change = excluded.change, severity = excluded.severity",
             lines,
         )
+    if notices:
+        keep_back(connection)
 
 
 def _notice(row: tuple[Any, ...], lines: dict[str, list[NoticeLine]]) -> Notice:

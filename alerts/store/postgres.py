@@ -15,7 +15,7 @@ pipeline the server takes a silent client for a busy one; so whoever waits too l
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import lru_cache
@@ -122,19 +122,19 @@ class Postgres:
         if sql == "COMMIT":
             return self._commit()
         with _failures():
-            cursor = self._connection.execute(translate(sql), [_clean(value) for value in values] or None)
+            cursor = self._connection.execute(translate(sql), [clean(value) for value in values] or None)
         self._inside = self._inside or sql in _WHOLE
         return _rows(cursor)
 
-    def stream(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
+    def stream(self, sql: str, values: Sequence[Any] = ()) -> Generator[Any, None, None]:
         """As `execute`; the rows come as they are read, and the connection does nothing else until then."""
         self._reach()
         with _failures():
-            yield from self._connection.cursor().stream(translate(sql), [_clean(value) for value in values], size=1000)
+            yield from self._connection.cursor().stream(translate(sql), [clean(value) for value in values], size=1000)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Rows are inserted or deleted by one statement; others are sent one after another without waiting."""
-        columns = [[_clean(value) for value in column] for column in zip(*rows, strict=True)]
+        columns = [[clean(value) for value in column] for column in zip(*rows, strict=True)]
         if not columns:
             return
         self._reach()
@@ -213,6 +213,16 @@ class Postgres:
             self._types[table] = dict(self._connection.execute(sql, [table]).fetchall())
         return self._types[table]
 
+    def copy(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Very many rows into a table."""
+        with (
+            _failures(),
+            self._connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copying,
+        ):
+            for row in rows:
+                copying.write_row([clean(value) for value in row])
+
     @contextmanager
     def pipeline(self) -> Iterator[None]:
         with _failures(), self._connection.pipeline():
@@ -236,7 +246,7 @@ def _rows(cursor: psycopg.Cursor[Any]) -> Iterator[Any]:
         yield from cursor
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     """The value as PostgreSQL takes it: it has no NUL in texts, and psycopg knows enumerations by name."""
     if isinstance(value, Enum):
         value = value.value

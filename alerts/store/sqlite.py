@@ -156,11 +156,12 @@ class SqliteStore:
         elif change.change in ("raised", "stepped", "updated"):
             facts = msgspec.json.encode(dict(change.facts)).decode()
             # An alert that comes back is the same alert; what officers did to it stays, unless it had ended or is another
-            # unit's now, which has not answered yet.
+            # unit's now, which has not answered yet. Its number is not left to the database: a sequence would skip one each time.
             self.connection.execute(
-                "INSERT INTO alerts (id, subject, rule, item, state, severity, unit, due, changed_at, reason, generation,"
+                "INSERT INTO alerts (number, id, subject, rule, item, state, severity, unit, due, changed_at, reason, generation,"
                 " raised_at, area, facts, late, shadow, continues)"
-                " VALUES (?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " VALUES ((SELECT coalesce(max(number), 0) + 1 FROM alerts),"
+                " ?, ?, ?, ?, 'raised', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT (id) DO UPDATE SET state = CASE WHEN alerts.state = 'acknowledged' AND excluded.reason <> 'moved'"
                 " AND alerts.unit = excluded.unit THEN alerts.state ELSE 'raised' END,"
                 " severity = excluded.severity, unit = excluded.unit, due = excluded.due, changed_at = excluded.changed_at,"
