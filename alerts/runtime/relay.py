@@ -106,7 +106,7 @@ def message(row: Out) -> bytes:
     """The row as a CloudEvent."""
     if isinstance(row, ChangeOut):
         data = {name: getattr(row, name) for name in ("change", "alert", "rule", "subject", "item", "severity", "unit")}
-        return _event(f"C-{row.number}", "alert.changed.v1", row.at, data)
+        return _event(f"{row.alert}-{row.number}", "alert.changed.v1", row.at, data)
     data = {"source": row.source, "id": row.id, "reason": row.reason}
     return _event(f"Q-{row.number}", "event.quarantined.v1", row.at, data)
 
