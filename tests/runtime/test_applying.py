@@ -5,16 +5,26 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
 from alerts.core.ports import Unavailable
 from alerts.runtime import applying
-from alerts.runtime.applying import BROKEN, STORE_GONE, Feeder, Progress, Read, Record, Watch
+from alerts.runtime.applying import BROKEN, STORE_GONE, Feeder, Partition, Progress, Read, Record, Watch
 
 RECORDS = [Record("events", 0, 5, b"{}")]
 PATIENCE = 3
+
+
+class Engine:
+    """Applies as the test says."""
+
+    def __init__(self, apply: Callable[[Sequence[Record]], None]) -> None:
+        self.apply = apply
+
+    def positions(self) -> Mapping[Partition, int]:
+        return {}
 
 
 def ticks(progress: Progress, watch: Watch, reads: Sequence[Read | None]) -> str | None:
@@ -54,7 +64,7 @@ async def test_a_database_that_comes_back_gets_the_batch_and_the_worker_is_ready
             raise Unavailable("it is away")
 
     progress.ready = True
-    assert await Feeder(apply, progress, 60).hand_over(RECORDS, asyncio.Event())
+    assert await Feeder(Engine(apply), progress, 60).hand_over(RECORDS, asyncio.Event())
     assert ready == [True, False, False, False]
     assert (progress.ready, progress.records, progress.batches) == (True, 1, 1)
 
@@ -68,7 +78,7 @@ async def test_a_rebalance_does_not_wait_for_a_database_that_is_away() -> None:
         raise Unavailable("it is away")
 
     progress = Progress()
-    assert not await Feeder(apply, progress, 60).hand_over(RECORDS, halt)
+    assert not await Feeder(Engine(apply), progress, 60).hand_over(RECORDS, halt)
     assert progress.records == 0
 
 
@@ -80,9 +90,10 @@ def test_a_database_that_stays_away_and_a_defect_end_the_process(raised: str, co
 import asyncio
 from alerts.core.ports import Unavailable
 from alerts.runtime.applying import Feeder, Progress
-def apply(records):
-    raise {raised}
-asyncio.run(Feeder(apply, Progress(), 0.1).hand_over([], asyncio.Event()))
+class Engine:
+    def apply(self, records):
+        raise {raised}
+asyncio.run(Feeder(Engine(), Progress(), 0.1).hand_over([], asyncio.Event()))
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == code, ended.stderr
