@@ -60,7 +60,7 @@ class Here:
         self._addresses, self._folders = addresses, folders
 
     def environment(self, service: Service, port: int) -> dict[str, str]:
-        """The environment of a service that is to listen on this port of loopback. Mails go to the local mailbox: no Mailpit here."""
+        """The environment of a service that is to listen on this port of loopback. Mails stay in the mailbox: no Mailpit here."""
         there = {
             name: str(value) for name, value in service["environment"].items() if not name.startswith("LAPOR_SMTP_")
         }

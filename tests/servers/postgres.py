@@ -108,8 +108,8 @@ def free_port() -> int:
 
 
 def _run(program: str, *arguments: str) -> None:
-    """A program of the server, as the user that Debian made for it: it refuses to run as root. It may enter folders of root's, where
-    a checkout commonly is."""
+    """A program of the server, as the user that Debian made for it: it refuses to run as root. It may enter folders of root,
+    where a checkout commonly is."""
     command = [str(_programs() / program), *arguments]
     if os.geteuid() == 0:
         entering = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]

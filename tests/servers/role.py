@@ -32,6 +32,7 @@ class Role:
         self._guard: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        self._end_guard()  # of the one before: its number may be another process' by now
         command, environment = [*LAPOR_DINI, *self._command], inherited() | self._settings
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -61,7 +62,7 @@ class Role:
 
     def stop(self) -> int | None:
         """SIGTERM, and how it ended."""
-        if not self._process or not self._guard:
+        if not self._process:
             return None
         self._process.terminate()
         try:
@@ -69,6 +70,10 @@ class Role:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._guard.kill()
-        self._guard.wait()
+        self._end_guard()
         return self.ended
+
+    def _end_guard(self) -> None:
+        if self._guard:
+            self._guard.kill()
+            self._guard.wait()
