@@ -11,10 +11,12 @@ ON_BOTH := tests/store tests/runtime tests/found tests/web
 SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz tests/kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench rehearse lint setup lock schemas facts clean
+.PHONY: help run cluster secrets test soak bench rehearse lint setup lock schemas facts clean
 
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
+	@echo "make cluster the same with Kafka, PostgreSQL and a process for each role, without Docker"
+	@echo "make secrets passwords for docker-compose.yml, in var/secrets"
 	@echo "make test    every check and test"
 	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each proof"
 	@echo "make bench   measure, and write tests/bench/RESULTS.md (about 15 minutes)"
@@ -45,6 +47,16 @@ run: $(RUNTIME)
 	@test -e $(LAPOR_DATA)/sample/events.jsonl || $(BIN)/lapor-dini sample --seed 7 --end today --out $(LAPOR_DATA)/sample
 	@test -e $(LAPOR_DATA)/lapor-dini.sqlite || $(BIN)/lapor-dini load --tell-last 3 $(LAPOR_DATA)/sample/events.jsonl
 	$(BIN)/lapor-dini serve
+
+cluster: $(DEV)
+	@$(BIN)/python -m tests.servers.cluster
+
+# Containers have other users than this machine: they may read the files, and nobody else may enter the folder.
+secrets:
+	@install -d -m 0700 var/secrets
+	@for name in postgres_password grafana_password; do test -e var/secrets/$$name && continue; \
+	    head -c 24 /dev/urandom | base64 | tr '+/' '-_' > var/secrets/$$name && chmod 0444 var/secrets/$$name; done
+	@ls -l var/secrets
 
 test: $(DEV) lint
 	$(BIN)/lapor-dini rules check rules

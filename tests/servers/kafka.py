@@ -79,9 +79,9 @@ class Broker:
     def start(self) -> None:
         """Start it, on the data that it has, and return when it answers."""
         config = self.folder / "server.properties"
-        if not config.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            config.write_text("".join(f"{key}={value}\n" for key, value in self._properties.items()))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config.write_text("".join(f"{key}={value}\n" for key, value in self._properties.items()))
+        if not (self.folder / "data").exists():
             users = [f"--add-scram=SCRAM-SHA-512=[name={name},password={word}]" for name, word in self._scram.items()]
             format_it = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(config), *users]
             _run(_java(format_it), self.folder, "Kafka cannot be set up")

@@ -56,6 +56,15 @@ class Started(Server):
         super().__init__(f"postgresql://postgres@127.0.0.1:{port}/postgres")
         self.folder, self.port, self._options = folder, port, options
 
+    def create_files(self, user: str, *arguments: str) -> None:
+        """The files of a new server, whose administrator is `user`; `arguments` are of initdb."""
+        _programs()  # where they are not yet there, their user is not either
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            shutil.chown(self.folder.parent, "postgres")
+        self.folder.parent.chmod(0o700)
+        _run("initdb", "-D", str(self.folder), "-U", user, "--locale=C", "-E", "UTF8", *arguments)
+
     def start(self) -> None:
         options = " ".join(f"-c {name}={value}" for name, value in self._options.items())
         _run("pg_ctl", "start", "--wait", "-D", str(self.folder), "-l", str(self.folder / "log"),
@@ -67,7 +76,11 @@ class Started(Server):
 
     def kill(self) -> None:
         """The postmaster dies at once; its children follow."""
-        os.kill(int((self.folder / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
+
+    @property
+    def pid(self) -> int:
+        return int((self.folder / "postmaster.pid").read_text().split()[0])
 
 
 @contextmanager
@@ -79,10 +92,7 @@ def server(**options: str) -> Iterator[Server]:
     folder = Path(tempfile.mkdtemp(prefix="lapor-postgres-"))
     started = Started(folder / "data", free_port(), options)
     try:
-        if os.geteuid() == 0:
-            shutil.chown(folder, "postgres")
-        folder.chmod(0o700)
-        _run("initdb", "-D", str(started.folder), "-U", "postgres", "-A", "trust", "--locale=C", "-E", "UTF8")
+        started.create_files("postgres", "-A", "trust")
         started.start()
         yield started
     finally:
@@ -98,10 +108,12 @@ def free_port() -> int:
 
 
 def _run(program: str, *arguments: str) -> None:
-    """A program of the server, as the user that Debian made for it: it refuses to run as root."""
+    """A program of the server, as the user that Debian made for it: it refuses to run as root. It may enter folders of root,
+    where a checkout commonly is."""
     command = [str(_programs() / program), *arguments]
     if os.geteuid() == 0:
-        command = ["runuser", "-u", "postgres", "--", *command]
+        entering = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+        command = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", *entering, "--", *command]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, cwd="/")
     if done.returncode:
         raise RuntimeError(f"{program}: {done.stdout}{done.stderr}")
