@@ -75,6 +75,13 @@ def server(**options: str) -> Iterator[Server]:
     if given := os.environ.get(VARIABLE):
         yield Server(given)
         return
+    with own_server(**options) as started:
+        yield started
+
+
+@contextmanager
+def own_server(**options: str) -> Iterator[Started]:
+    """One of our own whatever the environment says, to do harm to."""
     folder = Path(tempfile.mkdtemp(prefix="lapor-postgres-"))
     started = Started(folder / "data", free_port(), options)
     try:
