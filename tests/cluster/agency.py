@@ -67,7 +67,9 @@ class Agency:
                 publisher.publish_raw(burst)
                 self._send_odd(producer, before)
                 before = burst
-                self._stopped.wait(max(0, begun + (self.published - self.elsewhere) / self._per_second - time.monotonic()))
+                self._stopped.wait(
+                    max(0, begun + (self.published - self.elsewhere) / self._per_second - time.monotonic())
+                )
             producer.flush(timeout=60)
         assert publisher.flush(60) == 0, publisher.problem
         own = [id for id in self.kept if int(id.rpartition("-")[2]) < 1_000_000]

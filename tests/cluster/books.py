@@ -35,10 +35,15 @@ class Figures(msgspec.Struct):
 def quiet(it: Cluster) -> None:
     """All that was published is applied, all that is owed handed over, and other systems are told of it."""
     ends = it.ends()
-    it.until(lambda: it.applied() == {p: end for p, end in ends.items() if end}, "the positions are the partitions' ends")
+    it.until(
+        lambda: it.applied() == {p: end for p, end in ends.items() if end}, "the positions are the partitions' ends"
+    )
     it.until(lambda: it.rows("SELECT count(*) FROM notices WHERE state IN ('planned', 'sending')") == [(0,)],
              "every notice owed is handed over")  # fmt: skip
-    for topic, table in ((ALERTS, "alert_changes c JOIN alerts a ON a.id = c.alert WHERE NOT a.shadow"), (QUARANTINE, "quarantine c")):
+    for topic, table in (
+        (ALERTS, "alert_changes c JOIN alerts a ON a.id = c.alert WHERE NOT a.shadow"),
+        (QUARANTINE, "quarantine c"),
+    ):
         sql = f"SELECT (SELECT value FROM meta WHERE name = 'written to {topic}'), max(c.number)::text FROM {table}"
         it.until(lambda sql=sql: len(set(it.rows(sql)[0])) == 1, f"all is written to {topic}")  # type: ignore[misc]
 
@@ -121,5 +126,3 @@ def other_systems_know_what_the_database_knows(it: Cluster, figures: Figures) ->
         assert told == known
         assert all(numbers == sorted(numbers) for numbers in order.values()), "of one alert in order"
     database.close()
-
-

@@ -19,7 +19,7 @@ from tests.cluster.agency import Agency
 from tests.cluster.books import Figures, check, quiet
 from tests.cluster.cluster import Cluster, cluster
 from tests.cluster.faults import FAULTS, plan
-from tests.lengths import again
+from tests.lengths import again_by
 
 
 def suffer(seed: int, faults: int, messages: int, per_second: int, overstaying: float) -> Figures:
@@ -28,8 +28,13 @@ def suffer(seed: int, faults: int, messages: int, per_second: int, overstaying: 
     drawn = plan(rng, faults)
     print(f"seed {seed}: {', '.join(drawn)}", flush=True)
     begun = time.monotonic()
-    command = f".venv/bin/python -c 'from tests.cluster.chaos import *; suffer({seed}, {faults}, {messages}, {per_second}, {overstaying})'"
-    with again(command), tempfile.TemporaryDirectory() as name, cluster(Path(name)) as it, ThreadPoolExecutor(1) as pool:
+    call = f"suffer({seed}, {faults}, {messages}, {per_second}, {overstaying})"
+    with (
+        again(command),
+        tempfile.TemporaryDirectory() as name,
+        cluster(Path(name)) as it,
+        ThreadPoolExecutor(1) as pool,
+    ):
         agency = Agency(it.broker.servers, it.folder / "spool", Random(seed), per_second, overstaying)
         publishing = pool.submit(agency.run)
         try:

@@ -48,7 +48,9 @@ HELD = (
 
 
 class Cluster:
-    def __init__(self, folder: Path, database: Started, broker: Broker, carriers: Carriers, ways: dict[str, str]) -> None:
+    def __init__(
+        self, folder: Path, database: Started, broker: Broker, carriers: Carriers, ways: dict[str, str]
+    ) -> None:
         self.folder, self.database, self.broker, self.carriers = folder, database, broker, carriers
         self.url = database.create()
         self.members: list[Member] = []

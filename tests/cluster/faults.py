@@ -108,7 +108,9 @@ def publisher_died(it: Cluster, agency: Agency, rng: Random) -> None:
 
     def run(number: int) -> int:
         arguments = [spool, it.broker.servers, str(first), str(number)]
-        return subprocess.run([sys.executable, "-m", "tests.cluster.office", *arguments], cwd=ROOT, check=False).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "tests.cluster.office", *arguments], cwd=ROOT, check=False
+        ).returncode
 
     assert run(OFFICE_EVENTS) == -signal.SIGKILL
     assert run(0) == 0

@@ -15,7 +15,7 @@ SESSION_S, REBALANCE_S, FROZEN_S, LEASE_S = 2.0, 4.0, 5, 6
 
 
 def feed_soon() -> None:
-    from alerts.runtime import worker  # noqa: PLC0415 - as in the command, for workers only
+    from alerts.runtime import worker
 
     run = worker.run
 
