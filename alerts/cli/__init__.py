@@ -68,8 +68,8 @@ guard.command("drop")(guarding.guard_drop)
 app.add_typer(guard, name="guard")
 
 kafka = typer.Typer(no_args_is_help=True, help="Topics of the broker.")
-kafka.callback()(lambda: None)  # else typer takes the only command for the group itself
 kafka.command("init")(brokering.kafka_init)
+kafka.command("forget")(brokering.kafka_forget)
 app.add_typer(kafka, name="kafka")
 
 notices = typer.Typer(no_args_is_help=True, help="Notices that a restore leaves in doubt.")

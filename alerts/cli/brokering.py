@@ -1,21 +1,25 @@
-"""Commands about the broker: `kafka init`, and `publish --kafka`."""
+"""Commands about the broker: `kafka init`, `kafka forget`, and `publish --kafka`."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import msgspec
 import typer
 
-from alerts.cli.common import readable, settings_in_force
+from alerts.cli.common import database_of, readable, settings_in_force
 from alerts.cli.terminal import NO_SERVICE, UNUSABLE, WRONG, Report, err, fail, json_line, out, progress
 from alerts.publisher import CONFIRMED, REFUSED, STORED, Connection, Publisher, Receipt
 from alerts.publisher.connection import NoBroker
+from alerts.publisher.publisher import TOPIC
 from alerts.runtime.recorded import read_lines
+from alerts.store.database import connect
+from alerts.store.topics import forget_positions, positions
 
 PUT = 500  # events kept by one sync of the disk
 PATIENCE_S = 15.0  # without one more event confirmed; the rest stays in the spool
@@ -65,6 +69,25 @@ def kafka_init(
     if any(each.topic.replication == 1 for each in found):
         err.print("replication is 1: a broker whose disk is lost takes events with it; run 3 brokers", style="yellow")
     raise typer.Exit(WRONG if any(each.differs for each in found) else 0)
+
+
+def kafka_forget(
+    yes: Annotated[bool, typer.Option("--yes", help="The topic was made anew, or the broker is another one.")] = False,
+) -> None:
+    """Forget up to where the events' topic was applied: workers then read it from its beginning (stop them first).
+
+    For a topic that was made anew. What is still in it from before is counted as duplicates; what is not in it any more is not
+    read again.
+    """
+    with closing(connect(database_of(settings_in_force()))) as connection:
+        applied = sorted(positions(connection).items())
+        for (topic, partition), position in applied:
+            out.print(f"{topic}/{partition}: applied up to offset {position}", markup=False)
+        if not applied:
+            out.print("nothing was applied from a topic")
+        elif not yes:
+            fail(UNUSABLE, "write --yes to forget these, if the topic was made anew; else leave them")
+        forget_positions(connection, TOPIC)
 
 
 def publish_to_kafka(files: list[Path], *, as_json: bool) -> NoReturn:

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.core.rules import Severity
-from alerts.store.database import Connection, from_us
+from alerts.store.database import TURN, Connection, from_us, lock, transaction
 
 Partition = tuple[str, int]
 
@@ -55,6 +55,13 @@ def write_positions(connection: Connection, reached: Mapping[Partition, int]) ->
         "INSERT INTO applied VALUES (?, ?, ?) ON CONFLICT (topic, partition) DO UPDATE SET position = excluded.position"
     )
     connection.executemany(sql, [(*partition, position) for partition, position in sorted(reached.items())])
+
+
+def forget_positions(connection: Connection, topic: str) -> None:
+    """Whatever is in the topic is to be read from its beginning."""
+    with transaction(connection):
+        lock(connection, TURN)
+        connection.execute("DELETE FROM applied WHERE topic = ?", (topic,))
 
 
 def changes_after(connection: Connection, number: int, limit: int) -> Sequence[ChangeOut]:

@@ -101,6 +101,14 @@ class Ledger:
         with closing(self._connect()) as connection:
             return self._following(connection)
 
+    def copy(self, to: Path) -> None:
+        with closing(self._connect()) as connection, closing(sqlite3.connect(to)) as other:
+            connection.backup(other)
+
+    def restore(self, copy: Path) -> None:
+        with closing(self._connect()) as connection, closing(sqlite3.connect(copy)) as other:
+            other.backup(connection)
+
     def kept(self) -> list[tuple[int, int, bytes]]:
         """Partition, offset and digest of everything that was applied, in order."""
         with closing(self._connect()) as connection:

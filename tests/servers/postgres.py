@@ -89,6 +89,13 @@ def server(**options: str) -> Iterator[Server]:
     if GIVEN:
         yield Server(GIVEN)
         return
+    with own_server(**options) as started:
+        yield started
+
+
+@contextmanager
+def own_server(**options: str) -> Iterator[Started]:
+    """One of our own whatever the environment says, to do harm to."""
     folder = Path(tempfile.mkdtemp(prefix="lapor-postgres-"))
     started = Started(folder / "data", free_port(), options)
     try:
