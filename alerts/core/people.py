@@ -42,6 +42,7 @@ class Desk:
         self.next_id = next_id
         self.subjects: dict[int, AnySubject] = {}
         self.found: dict[str, int | None] = {}
+        self._pointing: dict[int, list[str]] = {}  # the identifiers that were found for a subject, or pointed at it
         self.events: dict[int, Event] = {}  # of this turn, by receipt number
         self.identifiers: dict[str, int | None] = {}  # changed
         self.touched: dict[int, None] = {}  # changed subjects, in the order they were met
@@ -52,8 +53,11 @@ class Desk:
         wanted = [i for i in dict.fromkeys(identifiers) if i not in self.found]
         if not wanted:
             return
-        self.found |= dict.fromkeys(wanted) | dict(self.register.find(wanted))
-        self.load([id for i in wanted if (id := self.found[i]) is not None])
+        found = self.register.find(wanted)
+        self.found |= dict.fromkeys(wanted) | dict(found)
+        for identifier, id in found.items():
+            self._pointing.setdefault(id, []).append(identifier)
+        self.load(found.values())
 
     def load(self, ids: Iterable[int]) -> None:
         """Read subjects that are not on the desk yet."""
@@ -73,6 +77,12 @@ class Desk:
     def point(self, identifier: str, id: int | None) -> None:
         self.found[identifier] = id
         self.identifiers[identifier] = id
+        if id is not None:
+            self._pointing.setdefault(id, []).append(identifier)
+
+    def pointing(self, id: int) -> list[str]:
+        """The identifiers that are known to find the subject. Not looked for among all: a turn may have thousands of both."""
+        return [identifier for identifier in self._pointing.get(id, ()) if self.found[identifier] == id]
 
     def remove(self, subject: AnySubject) -> None:
         self.removed[subject.id] = subject
@@ -217,7 +227,6 @@ def _remember(desk: Desk, subject: AnySubject, number: int) -> None:
 def regroup(desk: Desk, ids: Iterable[int]) -> None:
     """Take these persons, and all that contradictions tie to them, apart into their events and put them together anew."""
     old, named = _cluster(desk, ids)
-    former = {subject.id for subject in old}
     groups = partition([*_claims(named), *_claims_of_closings(old)], _decisions(named))
     homes = {identifier: index for index, group in enumerate(groups) for identifier in group.identifiers}
     taken = _seats(desk, old, homes, groups)
@@ -229,8 +238,8 @@ def regroup(desk: Desk, ids: Iterable[int]) -> None:
     for index, group in enumerate(groups):
         _seat(desk, people[index], group, taken, named)
     _hand_over(desk, old, homes, taken)
-    for identifier, id in list(desk.found.items()):
-        if id in former and identifier not in homes:
+    for identifier in [identifier for subject in old for identifier in desk.pointing(subject.id)]:
+        if identifier not in homes:
             desk.point(identifier, None)
     for subject in old:
         if subject.id in taken:

@@ -2,6 +2,7 @@
 
 Who is meant and what is believed of them does not hang on the rules. So the events are folded once, and the rules of both sides
 are judged on the one register: each is there twice, as `old:ID` and `new:ID`, with alerts, closings and inhibitions of its own.
+Only subjects that these rules read are kept.
 What an officer did to an alert is told to both sides, and counts on those that have raised it.
 
 Two replays are made where the sides also look at something else than the rules: units, sources or holidays.
@@ -15,6 +16,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.core.events.envelope import Event
+from alerts.core.feeds import kind_of
 from alerts.core.impact import only
 from alerts.core.judgement import Change
 from alerts.core.replay import replay
@@ -22,6 +24,8 @@ from alerts.core.rules import Rule
 from alerts.core.turn import Settled, by_officer
 
 OLD, NEW = "old", "new"
+READ_BY_PERSONS = {"employer"}  # subjects that a person's answer depends on, see `person.links`
+HEARD = {"feed", "lodging"}  # kinds of subject of which a fact is how a source was heard
 
 
 def apart(events: Iterable[Event], old: Settled, new: Settled) -> bool:
@@ -49,7 +53,10 @@ def judged(
         _sided(side, settled.rules.rules) for side, settled in ((OLD, only(old, rules)), (NEW, only(new, rules)))
     )
     both = msgspec.structs.replace(old.rules, rules=(*before, *after))
-    for change in replay(_told_to_both(events), msgspec.structs.replace(old, rules=both), until):
+    kinds = frozenset(rule.about for rule in both.rules)
+    of_use = _of_use(events, kinds, frozenset(kind for rule in both.rules for kind in rule.needs))
+    read = msgspec.structs.replace(old, rules=both, kinds=kinds | READ_BY_PERSONS if "person" in kinds else kinds)
+    for change in replay(_told_to_both(of_use), read, until):
         side, _, rule = change.rule.partition(":")
         if rule in rules:
             yield side, _plain(change, rule, (old if side == OLD else new).rules.generation)
@@ -67,6 +74,14 @@ def _sided(side: str, rules: Iterable[Rule]) -> Iterator[Rule]:
     for rule in rules:
         inhibits = tuple(f"{side}:{target}" for target in rule.inhibits)
         yield msgspec.structs.replace(rule, id=f"{side}:{rule.id}", inhibits=inhibits)
+
+
+def _of_use(events: Iterable[Event], kinds: frozenset[str], needs: frozenset[str]) -> Iterable[Event]:
+    """Without heartbeats that no rule waits for."""
+    if not kinds.isdisjoint(HEARD):
+        return events
+    beat = "feed.heartbeat.v1"
+    return (e for e in events if e.type != beat or e.supersedes or kind_of(e.source) in needs)
 
 
 def _told_to_both(events: Iterable[Event]) -> Iterator[Event]:

@@ -44,6 +44,7 @@ class Settled(msgspec.Struct, frozen=True):
     feeds: FeedList
     complete: Mapping[str, datetime] | None = None  # rule tests say how far sources are; None: as heard
     escalate: Mapping[Severity, Offset] = {}  # how long an alert may stay unanswered; {} where nobody is told
+    kinds: frozenset[str] | None = None  # of the subjects that are kept, besides feeds; None: all
 
 
 def turn(
@@ -57,7 +58,7 @@ def turn(
     batch = [pair for pair in batch if pair not in unknown] if unknown else batch
     fresh, receipts = _fresh(register, batch, number)
     desk = Desk(register, subject_id)
-    mentioned = {k.number: mentions(k.event) for k in fresh}
+    mentioned = {k.number: _of_kinds(settled.kinds, mentions(k.event)) for k in fresh}
     sources = [f"feed:{k.event.source}" for k in fresh]
     desk.prefetch([*sources, *(i for ms in mentioned.values() for m in ms for i in m.identifiers)])
     states = dict(register.feeds())
@@ -93,6 +94,10 @@ def turn(
         judged_at=context.last_turn if more_due else now,
         unjudged=unjudged,
     )
+
+
+def _of_kinds(kinds: frozenset[str] | None, named: Sequence[Mention]) -> Sequence[Mention]:
+    return named if kinds is None else [mention for mention in named if mention.kind in kinds]
 
 
 def _fresh(register: Register, batch: Sequence[tuple[Event, bytes]], number: int) -> tuple[list[Kept], dict[Ref, int]]:
