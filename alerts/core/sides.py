@@ -2,8 +2,8 @@
 
 Who is meant and what is believed of them does not hang on the rules. So the events are folded once, and the rules of both sides
 are judged on the one register: each is there twice, as `old:ID` and `new:ID`, with alerts, closings and inhibitions of its own.
-Only subjects that these rules read are kept.
-What an officer did to an alert is told to both sides, and counts on those that have raised it.
+What an officer did to an alert is told to both sides, and counts on those that have raised it. Only subjects that these rules
+read are kept.
 
 Two replays are made where the sides also look at something else than the rules: units, sources or holidays.
 """
