@@ -82,6 +82,7 @@ class Postgres:
     def __init__(self, url: str, password: str | None = None, *, readonly: bool = False) -> None:
         self._url, self._password, self._readonly = url, password, readonly
         self._taken_back: Callable[[], None] | None = None
+        self._ended = False
         self._inside = False  # a transaction, also one whose connection was lost
         self._types: dict[str, dict[str, str]] = {}
         self._connection = self._open()
@@ -112,6 +113,7 @@ class Postgres:
         self._taken_back = hook
 
     def close(self) -> None:
+        self._ended = True
         self._connection.close()
 
     def execute(self, sql: str, values: Sequence[Any] = ()) -> Iterator[Any]:
@@ -160,6 +162,8 @@ class Postgres:
     def _reach(self) -> None:
         """The server, anew where the connection was lost."""
         if self._connection.closed:
+            if self._ended:
+                raise PostgresError("the connection was closed")
             if self._inside:
                 raise Transient("the connection was lost inside the transaction")
             self._connection = self._open()
@@ -243,7 +247,11 @@ def _failures() -> Iterator[None]:
 
 def _rows(cursor: psycopg.Cursor[Any]) -> Iterator[Any]:
     with _failures():
-        yield from cursor
+        try:
+            yield from cursor
+        except psycopg.ProgrammingError as error:
+            if error.sqlstate or cursor.description:  # else it is a statement that gives no rows
+                raise
 
 
 def clean(value: Any) -> Any:
