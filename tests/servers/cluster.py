@@ -1,7 +1,7 @@
 """`make cluster`: what docker-compose.yml describes, without Docker: real Kafka and PostgreSQL, and every role as a process.
 
-Each process has the environment that the file names for its service (`composed`), on loopback. The data stays in the folder, so that the
-next start goes on with it. A role that ends is started again, as Docker would. Ctrl-C stops all of them in order, those first
+Each process has the environment that the file names for its service (`composed`), on loopback. The data stays in the folder, and
+the next start goes on with it. A role that ends is started again, as Docker would. Ctrl-C stops all of them in order, those first
 that take events in. Nothing outlives this process, also when it is killed.
 """
 
