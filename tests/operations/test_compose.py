@@ -138,3 +138,8 @@ def test_the_image_is_built_of_what_it_copies_and_nothing_else() -> None:
     allowed = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     copied = re.findall(r"^COPY (?!--from)(.+)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
     assert allowed == {name for line in copied for name in line.split()[:-1]}
+
+
+def test_copies_are_made_by_a_pg_dump_as_new_as_the_server() -> None:
+    (client,) = re.findall(r"postgresql-client-(\d+)", (ROOT / "Dockerfile").read_text())
+    assert SERVICES["postgres"]["image"].startswith(f"postgres:{client}.")
