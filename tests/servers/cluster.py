@@ -168,7 +168,8 @@ def _tell(cluster: Cluster) -> None:
     for role in cluster.roles:
         print(f"{role.name:12} {role.url}", flush=True)
     print(f"{'kafka':12} {cluster.kafka.servers}\n{'postgres':12} 127.0.0.1:{cluster.postgres.port}")
-    print(f"logs in {cluster.folder / 'logs'}; for commands: set -a; . {cluster.folder / 'settings'}; set +a")
+    folder = FOLDER.relative_to(ROOT)
+    print(f"logs: {folder}/logs    for commands: set -a; . {folder}/settings; set +a")
     print("ready; Ctrl-C stops all of it and keeps the data", flush=True)
 
 
