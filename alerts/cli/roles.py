@@ -67,7 +67,7 @@ def worker() -> None:
 
         def consumer() -> Consumer:
             lag = {partition: read.lag for partition, read in progress.partitions.items()}
-            return Consumer(lag, clock.now() - timedelta(seconds=progress.quiet_s))
+            return Consumer(lag, clock.now() - timedelta(seconds=progress.quiet_s), progress.ready)
 
         work = Work(turns=lambda: fed.meters.turns, consumer=consumer, registry=fed.meters.registry)
         app = create_operations_app(pages=Pages(settings.database), state=_state(fed.rules), work=work)

@@ -41,6 +41,7 @@ class Consumer(msgspec.Struct, frozen=True):
 
     lag: Mapping[tuple[str, int], int]  # records not applied yet, by topic and partition
     moved_at: datetime  # when offsets were applied last; where there is nothing to read, when that was seen
+    reading: bool = True  # it is in the group, and the database takes what it reads
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -82,7 +83,10 @@ def _checks(
         behind = sum(consumer.lag.values())
         stuck = behind and now - consumer.moved_at > MOVED_WITHIN
         what = f"nothing moves and {behind} records wait"
-        yield Check("consumer", what, consumer.moved_at) if stuck else Check("consumer")
+        if not consumer.reading:
+            yield Check("consumer", "it does not read from Kafka, or the database takes nothing", consumer.moved_at)
+        else:
+            yield Check("consumer", what, consumer.moved_at) if stuck else Check("consumer")
 
 
 def _store(pulse: Pulse | Exception, turns: Turns | None) -> Check:

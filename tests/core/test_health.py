@@ -68,3 +68,7 @@ def test_no_rules_and_a_consumer_that_has_nothing_to_read() -> None:
     assert wrong(rules=0) == [("rules", "no rules are loaded", None)]
     idle = Consumer({("lapor.events.v1", 0): 0}, NOW - timedelta(days=1))
     assert wrong(consumer=idle) == []
+
+
+def test_a_worker_that_is_not_in_its_group_is_not_ready_though_nothing_waits() -> None:
+    assert [name for name, *_ in wrong(consumer=Consumer({}, NOW, reading=False))] == ["consumer"]

@@ -1,7 +1,7 @@
 """`make cluster`: what docker-compose.yml describes, without Docker: real Kafka and PostgreSQL, and every role as a process.
 
-Each process has the environment that the file names for its service (`composed`), on loopback. The data stays in the folder, so that the
-next start goes on with it. A role that ends is started again, as Docker would. Ctrl-C stops all of them in order, those first
+Each process has the environment that the file names for its service (`composed`), on loopback. The data stays in the folder, and
+the next start goes on with it. A role that ends is started again, as Docker would. Ctrl-C stops all of them in order, those first
 that take events in. Nothing outlives this process, also when it is killed.
 """
 
@@ -168,7 +168,8 @@ def _tell(cluster: Cluster) -> None:
     for role in cluster.roles:
         print(f"{role.name:12} {role.url}", flush=True)
     print(f"{'kafka':12} {cluster.kafka.servers}\n{'postgres':12} 127.0.0.1:{cluster.postgres.port}")
-    print(f"logs in {cluster.folder / 'logs'}; for commands: set -a; . {cluster.folder / 'settings'}; set +a")
+    folder = FOLDER.relative_to(ROOT)
+    print(f"logs: {folder}/logs    for commands: set -a; . {folder}/settings; set +a")
     print("ready; Ctrl-C stops all of it and keeps the data", flush=True)
 
 
