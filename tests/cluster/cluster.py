@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -54,6 +55,7 @@ class Cluster:
         self.folder, self.database, self.broker, self.carriers = folder, database, broker, carriers
         self.url = database.create()
         self.members: list[Member] = []
+        self.publishing: Future[None] | None = None  # what fails there fails whoever waits
         rules = folder / "rules"
         shutil.copytree(ROOT / "rules", rules)
         text = (rules / "policy.yaml").read_text()
@@ -113,6 +115,8 @@ class Cluster:
         """As `until`, while database or broker may be away."""
 
         def look() -> bool:
+            if self.publishing and self.publishing.done():
+                self.publishing.result()
             with suppress(psycopg.Error, KafkaError, ConnectionError):
                 return happens()
             return False
