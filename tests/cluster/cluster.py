@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
@@ -145,7 +145,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
+def cluster(folder: Path, roles: Sequence[str] = ROLES) -> Iterator[Cluster]:
     """Servers and carriers, the topics made and everybody at work; at the end all are gone."""
     carriers = Carriers()
     with ExitStack() as stack:
@@ -155,7 +155,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         made = it.run("kafka", "init", "--partitions", str(PARTITIONS))
         assert made.returncode == 0, made.stderr
         try:
-            for role in ROLES:
+            for role in roles:
                 it.hire(role)
             it.until(lambda: all(member.ready() for member in it.members), "all are ready")
             yield it
