@@ -109,7 +109,7 @@ class Agency:
         (what,) = self._rng.choices(list(odd), weights)
         for value in odd[what]():
             with contextlib.suppress(KafkaError):  # what arrived is read from the topic
-                producer.send(EVENTS, value)
+                producer.send(EVENTS, value, key=b"any")
                 self.odd[what] = self.odd.get(what, 0) + 1
 
     def _bad(self) -> Event:

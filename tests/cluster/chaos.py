@@ -30,21 +30,21 @@ def suffer(seed: int, faults: int, messages: int, per_second: int, overstaying: 
     begun = time.monotonic()
     call = f"suffer({seed}, {faults}, {messages}, {per_second}, {overstaying})"
     with (
-        again(command),
+        again_by("tests.cluster.chaos", call),
         tempfile.TemporaryDirectory() as name,
         cluster(Path(name)) as it,
         ThreadPoolExecutor(1) as pool,
     ):
         agency = Agency(it.broker.servers, it.folder / "spool", Random(seed), per_second, overstaying)
-        publishing = pool.submit(agency.run)
+        it.publishing = pool.submit(agency.run)
         try:
             it.moves("at the start")
             for fault in drawn:
                 _suffer(it, agency, fault, rng)
-            it.until(lambda: agency.published >= messages or publishing.done(), "enough is published")
+            it.until(lambda: agency.published >= messages, "enough is published")
         finally:
             agency.stop()
-            publishing.result()
+            it.publishing.result()
         quiet(it)
         exits = Counter((member.role, code) for member in it.members for code in member.exits)
         figures = check(it, agency)

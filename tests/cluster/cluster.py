@@ -8,7 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from random import Random
@@ -54,6 +55,7 @@ class Cluster:
         self.folder, self.database, self.broker, self.carriers = folder, database, broker, carriers
         self.url = database.create()
         self.members: list[Member] = []
+        self.publishing: Future[None] | None = None  # what fails there fails whoever waits
         rules = folder / "rules"
         shutil.copytree(ROOT / "rules", rules)
         text = (rules / "policy.yaml").read_text()
@@ -113,6 +115,8 @@ class Cluster:
         """As `until`, while database or broker may be away."""
 
         def look() -> bool:
+            if self.publishing and self.publishing.done():
+                self.publishing.result()
             with suppress(psycopg.Error, KafkaError, ConnectionError):
                 return happens()
             return False
@@ -141,7 +145,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
+def cluster(folder: Path, roles: Sequence[str] = ROLES) -> Iterator[Cluster]:
     """Servers and carriers, the topics made and everybody at work; at the end all are gone."""
     carriers = Carriers()
     with ExitStack() as stack:
@@ -151,7 +155,7 @@ def cluster(folder: Path) -> Iterator[Cluster]:
         made = it.run("kafka", "init", "--partitions", str(PARTITIONS))
         assert made.returncode == 0, made.stderr
         try:
-            for role in ROLES:
+            for role in roles:
                 it.hire(role)
             it.until(lambda: all(member.ready() for member in it.members), "all are ready")
             yield it

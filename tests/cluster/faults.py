@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from random import Random
 
 from tests.cluster.agency import Agency
@@ -59,15 +60,36 @@ def worker_frozen_inside(it: Cluster, agency: Agency, rng: Random) -> None:
     member.send(signal.SIGCONT)
 
 
+def dispatcher_killed(it: Cluster, agency: Agency, rng: Random) -> None:
+    """Inside a hand-off: the carrier has the mail, and has not answered."""
+    with handing_over(it):
+        it.any("dispatch", rng).send(signal.SIGKILL)
+
+
 def dispatcher_frozen(it: Cluster, agency: Agency, rng: Random) -> None:
-    """Longer than its leases: the other takes over what it was handing over."""
+    """Inside a hand-off, longer than its leases: the other takes it over."""
     member = it.any("dispatch", rng)
-    member.send(signal.SIGSTOP)
-    sending = "SELECT id, sender FROM notices WHERE state = 'sending'"
-    left = set(it.rows(sending))
-    it.until(lambda: not left & set(it.rows(sending)), f"nothing is left with {member.name}")
+    with handing_over(it):
+        member.send(signal.SIGSTOP)
+        left = set(it.rows(SENDING))
+    it.until(lambda: not left & set(it.rows(SENDING)), f"nothing is left with {member.name}")
     it.moves(f"while {member.name} is frozen")
     member.send(signal.SIGCONT)
+
+
+SENDING = "SELECT id, sender FROM notices WHERE state = 'sending'"
+
+
+@contextmanager
+def handing_over(it: Cluster) -> Iterator[None]:
+    """While the block runs, both dispatchers have mails with the carrier that it does not answer."""
+    it.carriers.answering.clear()
+    try:
+        both = f"SELECT count(DISTINCT sender) FROM ({SENDING}) AS sending"
+        it.until(lambda: it.rows(both) == [(2,)], "both hand over")
+        yield
+    finally:
+        it.carriers.answering.set()
 
 
 def broker_killed(it: Cluster, agency: Agency, rng: Random) -> None:
@@ -129,7 +151,7 @@ def everything_at_once(it: Cluster, agency: Agency, rng: Random) -> None:
 Fault = Callable[[Cluster, Agency, Random], None]
 FAULTS: dict[str, Fault] = {
     "kill -9 of a worker": killed("worker"),
-    "kill -9 of a dispatcher": killed("dispatch"),
+    "kill -9 of a dispatcher": dispatcher_killed,
     "kill -9 of tick": killed("tick"),
     "kill -9 of web": killed("web"),
     "SIGTERM of a worker": stopped("worker"),
