@@ -15,7 +15,7 @@ SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuz
 
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
-	@echo "make cluster the same with Kafka, PostgreSQL and a process for each role, without Docker"
+	@echo "make cluster the same job on Kafka and PostgreSQL, a process for each role, without Docker"
 	@echo "make secrets passwords for docker-compose.yml, in var/secrets"
 	@echo "make test    every check and test"
 	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each proof"
