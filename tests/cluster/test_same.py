@@ -25,9 +25,10 @@ from alerts.store.database import Address, Where, from_us
 from alerts.store.sqlite import SqliteStore
 from tests.cluster.cluster import cluster
 from tests.e2e.service import ROOT
+from tests.lengths import SOAK_S
 from tests.servers.postgres import server
 
-DAYS = 60  # of the sample
+DAYS = 365 if SOAK_S else 60  # of the sample
 TODAY = clock.today()
 NOTICES = (
     "SELECT id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason, matter"
