@@ -11,13 +11,14 @@ ON_BOTH := tests/store tests/runtime tests/found tests/web
 SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz tests/kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help run test soak bench lint setup lock schemas facts clean
+.PHONY: help run test soak bench bench-cluster lint setup lock schemas facts clean
 
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
 	@echo "make test    every check and test"
 	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each proof"
 	@echo "make bench   measure, and write tests/bench/RESULTS.md (about 15 minutes)"
+	@echo "make bench-cluster  the same for workers on Kafka and PostgreSQL: tests/bench/CLUSTER.md (about 15 minutes)"
 	@echo "make lint    ruff and mypy only"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
 	@echo "make schemas write alerts/schemas from the event catalogue, rules/schemas from the shapes of files"
@@ -58,6 +59,9 @@ soak: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m tests.bench
+
+bench-cluster: $(DEV)
+	$(BIN)/python -m tests.bench.cluster
 
 lint: $(DEV)
 	$(BIN)/ruff check --quiet .
