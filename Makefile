@@ -11,7 +11,7 @@ ON_BOTH := tests/store tests/runtime tests/found tests/web
 SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz tests/kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster secrets test soak bench bench-cluster rehearse lint setup lock schemas facts clean
+.PHONY: help run cluster secrets test soak chaos bench bench-cluster rehearse lint setup lock schemas facts clean
 
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
@@ -19,6 +19,7 @@ help:
 	@echo "make secrets passwords for docker-compose.yml, in var/secrets"
 	@echo "make test    every check and test"
 	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each proof"
+	@echo "make chaos   30 faults while 100,000 events flow through a cluster (FAULTS, EVENTS)"
 	@echo "make bench   measure, and write tests/bench/RESULTS.md (about 15 minutes)"
 	@echo "make rehearse lose an hour, restore a copy and take the hour in again, on both databases"
 	@echo "make bench-cluster  the same for workers on Kafka and PostgreSQL: tests/bench/CLUSTER.md (about 15 minutes)"
@@ -75,6 +76,10 @@ bench: $(DEV)
 
 rehearse: $(DEV)
 	$(BIN)/python -m pytest -v tests/copies/test_rehearsal.py
+
+# FAULTS=30 faults while EVENTS=100000 events flow through two workers and two dispatchers.
+chaos: $(DEV)
+	$(BIN)/python -m tests.cluster.chaos
 
 bench-cluster: $(DEV)
 	$(BIN)/python -m tests.bench.cluster
