@@ -142,11 +142,11 @@ class Postgres:
         self._reach()
         with _failures():
             if (inserting := _INSERT.fullmatch(sql)) and (insert := self._insert(columns, *inserting.groups())):
-                self._connection.execute(insert, columns)
+                self._connection.execute(insert, [_array(column) for column in columns])
             elif _DELETE.fullmatch(sql):
                 column = sql.removesuffix(" = ?").rpartition(" ")[2]
                 kind = self._columns(sql.split()[2])[column]
-                self._connection.execute(sql.replace("= ?", f"= ANY($1::{kind}[])"), columns)
+                self._connection.execute(sql.replace("= ?", f"= ANY($1::{kind}[])"), [_array(columns[0])])
             else:
                 self._connection.cursor().executemany(translate(sql), list(zip(*columns, strict=True)))
 
@@ -259,3 +259,16 @@ def clean(value: Any) -> Any:
     if isinstance(value, Enum):
         value = value.value
     return value.replace("\0", "\ufffd") if isinstance(value, str) and "\0" in value else value
+
+
+def _array(values: Iterable[Any]) -> str:
+    """As PostgreSQL reads an array. psycopg would look at every value by rules of its own, for as long as the server takes."""
+    return "{" + ",".join(map(_element, values)) + "}"
+
+
+def _element(value: Any) -> str:
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, bytes):
+        return f'"\\\\x{value.hex()}"'
+    return "NULL" if value is None else str(value)

@@ -21,7 +21,18 @@ from alerts.core.plan import Notice
 from alerts.core.ports import Effects, Officers, Saved
 from alerts.core.register.subject import encode
 from alerts.store.book import SqliteBook, write_notices
-from alerts.store.database import TURN, Where, connect, from_us, lock, migrate, pipelined, to_us, transaction
+from alerts.store.database import (
+    TURN,
+    Where,
+    connect,
+    from_us,
+    json_array,
+    lock,
+    migrate,
+    pipelined,
+    to_us,
+    transaction,
+)
 from alerts.store.guard import SqliteGuardBook, write_guard
 from alerts.store.register import DecodeKept, SqliteRegister
 
@@ -221,10 +232,14 @@ class SqliteStore:
     def _quarantine(self, effects: Effects, quarantined: Sequence[Quarantined]) -> None:
         rows = [(to_us(q.received), q.source, q.id, q.reason, q.raw) for q in quarantined]
         self._many("INSERT INTO quarantine (received, source, id, reason, raw) VALUES (?, ?, ?, ?, ?)", rows)
-        accepted = list(effects.receipts)
         replaced = [(k.event.source, what_supersedes(k.raw)) for k in effects.kept if k.event.supersedes]
-        sql = "UPDATE quarantine SET state = ? WHERE source = ? AND id = ? AND state = 'open'"
-        self._many(sql, [("accepted", *ref) for ref in accepted] + [("replaced", *ref) for ref in replaced])
+        sql = (
+            "UPDATE quarantine SET state = ? WHERE state = 'open'"
+            " AND (source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
+        )
+        for state, refs in (("accepted", list(effects.receipts)), ("replaced", replaced)):
+            if refs:
+                self.connection.execute(sql, (state, json_array(refs)))
 
     def quarantined_supersedes(self, source: str, id: str) -> str | None:
         """What a refused event had meant to correct, if it is in quarantine and that could be read."""
