@@ -30,7 +30,7 @@ from alerts.runtime.fetched import ListTransport
 
 COMMIT_EVERY_S = 1.0
 METADATA_EVERY_MS = 5000  # a leader of the group that has none gives nobody anything, as after a restart of the broker
-BATCH = 1000  # most records of one transaction
+BATCH = 5000  # most records of one transaction: it costs much by itself, and a subject is judged once in it
 STOP_WITHIN_S = 25.0  # a supervisor's patience is commonly 30 s
 TICK_S = 1.0
 
