@@ -11,7 +11,7 @@ ON_BOTH := tests/store tests/runtime tests/found tests/web
 SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz tests/kafka
 
 .DEFAULT_GOAL := help
-.PHONY: help run cluster secrets test soak bench rehearse lint setup lock schemas facts clean
+.PHONY: help run cluster secrets test soak bench bench-cluster rehearse lint setup lock schemas facts clean
 
 help:
 	@echo "make run     the main job: sample of the past year, engine, page on http://127.0.0.1:8080/"
@@ -21,6 +21,7 @@ help:
 	@echo "make soak    the proofs of the core in their long form, MINUTES=10 for each proof"
 	@echo "make bench   measure, and write tests/bench/RESULTS.md (about 15 minutes)"
 	@echo "make rehearse lose an hour, restore a copy and take the hour in again, on both databases"
+	@echo "make bench-cluster  the same for workers on Kafka and PostgreSQL: tests/bench/CLUSTER.md (about 15 minutes)"
 	@echo "make lint    ruff and mypy only"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
 	@echo "make schemas write alerts/schemas from the event catalogue, rules/schemas from the shapes of files"
@@ -74,6 +75,9 @@ bench: $(DEV)
 
 rehearse: $(DEV)
 	$(BIN)/python -m pytest -v tests/copies/test_rehearsal.py
+
+bench-cluster: $(DEV)
+	$(BIN)/python -m tests.bench.cluster
 
 lint: $(DEV)
 	$(BIN)/ruff check --quiet .

@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench import page
-from tests.bench.workloads import HERE, PEERS, shared
+from tests.bench.workloads import HERE, PEERS, processor, shared
 
 CORE = 1
 TIMES = 3
@@ -66,15 +66,10 @@ def main() -> None:
         "rules": measured("-m", "tests.bench.rules_count"),
         "edits": measured("-m", "tests.bench.edits"),
     }
-    machine = f"{os.cpu_count()} cores, {_processor()}, Python {platform.python_version()}"
+    machine = f"{os.cpu_count()} cores, {processor()}, Python {platform.python_version()}"
     text = page.written(results, machine, datetime.now(UTC).date().isoformat())
     (HERE / "RESULTS.md").write_text(text, encoding="utf-8")
     print(text)
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    return next((line.partition(": ")[2] for line in info.splitlines() if line.startswith("model name")), "?")
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def _instead(owner: Any, name: str, other: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _timed(spent: dict[str, float], stage: str, owner: Any, name: str) -> Iterator[None]:
+def timed(spent: dict[str, float], stage: str, owner: Any, name: str) -> Iterator[None]:
     """While inside, the time in this function counts as the stage's."""
     function: Callable[..., Any] = getattr(owner, name)
 
@@ -163,11 +163,11 @@ def stages(lines: Sequence[Line], decided: Decided) -> dict[str, float]:
     """CPU seconds by stage; a clock is read around each, so together they are somewhat more than `taken` says."""
     spent: dict[str, float] = {}
     with (
-        _timed(spent, "decode", intake, "read_event"),
-        _timed(spent, "turn", intake, "turn"),
-        _timed(spent, "fold", people, "apply"),
-        _timed(spent, "rules", turn_module, "step"),
-        _timed(spent, "store", SqliteStore, "commit"),
+        timed(spent, "decode", intake, "read_event"),
+        timed(spent, "turn", intake, "turn"),
+        timed(spent, "fold", people, "apply"),
+        timed(spent, "rules", turn_module, "step"),
+        timed(spent, "store", SqliteStore, "commit"),
     ):
         taken(lines, decided)
     spent["identify and look up"] = spent.pop("turn") - spent["fold"] - spent["rules"]

@@ -44,7 +44,8 @@ The floor is what no engine can leave out: decoding the same JSON and committing
     return "\n".join([head, *(part(results) for part in parts)])
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+def table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> str:
+    """In Markdown."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
@@ -54,26 +55,25 @@ def _targets(results: dict[str, Any]) -> str:
     rules, quiet = results["rules"], large["nothing_due_us"] / small["nothing_due_us"]
     single = results["durable"]["single_us"] / results["durable"]["replay_us"]
     rows: list[tuple[str, str, str, bool]] = [
-        _target("durable path, of the floor's rate", results["durable"]["of_floor"], 0.5, at_least=True),
-        _target("shared workload, times the plain loop's CPU per event", results["shared"]["times"], 2.4),
-        _target("an event at 1,000,000 subjects, times 10,000", large["event_us"] / small["event_us"], 1.3),
-        _target("a tick with nothing due at 1,000,000 subjects, times 10,000", quiet, 1.3),
-        _target("1,000 rules on other types of event, times 10 rules", rules["other 1000"] / rules["other 10"], 2.0),
-        _target("RSS at 1,000,000 subjects, MB", large["rss_mb"], 400),
-        _target("`rules check` of 1,000 rules, s", results["edits"]["check_s"], 2.0),
-        _target("`rules impact` over 500,000 events, s", _impact_s(results["edits"]), 60.0),
-        _target("replay, times the durable rate with a turn an event, as replay has", single, 3.0, at_least=True),
-        _target("replay, times the durable rate above", results["durable"]["replay_times"], 3.0, at_least=True),
+        target("durable path, of the floor's rate", results["durable"]["of_floor"], 0.5, at_least=True),
+        target("shared workload, times the plain loop's CPU per event", results["shared"]["times"], 2.4),
+        target("an event at 1,000,000 subjects, times 10,000", large["event_us"] / small["event_us"], 1.3),
+        target("a tick with nothing due at 1,000,000 subjects, times 10,000", quiet, 1.3),
+        target("1,000 rules on other types of event, times 10 rules", rules["other 1000"] / rules["other 10"], 2.0),
+        target("RSS at 1,000,000 subjects, MB", large["rss_mb"], 400),
+        target("`rules check` of 1,000 rules, s", results["edits"]["check_s"], 2.0),
+        target("`rules impact` over 500,000 events, s", _impact_s(results["edits"]), 60.0),
+        target("replay, times the durable rate with a turn an event, as replay has", single, 3.0, at_least=True),
+        target("replay, times the durable rate above", results["durable"]["replay_times"], 3.0, at_least=True),
     ]
     equal = "equal" if results["shared"]["equal"] else "**NOT equal**"
-    table = _table(
-        ("target", "wanted", "measured", ""), [(*row[:3], "met" if row[3] else "**missed**") for row in rows]
-    )
+    shown = table(("target", "wanted", "measured", ""), [(*row[:3], "met" if row[3] else "**missed**") for row in rows])
     missed = "".join(f"\n**{name}.**{WHY[name]}\n" for name, *_, met in rows if not met and name in WHY)
-    return f"## Targets\n\nThe alerts that stand at the end of the shared workload are {equal} to its oracle's.\n\n{table}{missed}"
+    return f"## Targets\n\nThe alerts that stand at the end of the shared workload are {equal} to its oracle's.\n\n{shown}{missed}"
 
 
-def _target(name: str, value: float, wanted: float, *, at_least: bool = False) -> tuple[str, str, str, bool]:
+def target(name: str, value: float, wanted: float, *, at_least: bool = False) -> tuple[str, str, str, bool]:
+    """Its name, what was wanted and measured, and whether it was met."""
     met = value >= wanted if at_least else value <= wanted
     return name, f"{'≥' if at_least else '≤'} {wanted:g}", f"{value:.2f}" if value < 100 else f"{value:.0f}", met
 
@@ -93,9 +93,9 @@ def _durable(results: dict[str, Any]) -> str:
     stages = [(stage, f"{us:.1f}") for stage, us in found["stages_us"].items()]
     return (
         f"## The sample year: {found['events']:,} events, committed {found['batch']:,} at a time, `synchronous=FULL`\n\n"
-        + _table(("path", "µs per event", "events/s"), rows)
+        + table(("path", "µs per event", "events/s"), rows)
         + "\nBy stage, with a clock read around each:\n\n"
-        + _table(("stage", "µs per event"), stages)
+        + table(("stage", "µs per event"), stages)
     )
 
 
@@ -106,7 +106,7 @@ def _shared(results: dict[str, Any]) -> str:
     told = [(name, us, ", ".join(f"{change} {n}" for change, n in sorted(counts.items()))) for name, us, counts in rows]
     return (
         f"## The shared workload: 500,000 events, 50,000 persons, committed {shared.BATCH:,} at a time\n\n"
-        + _table(("engine", "µs per event", "alerts raised (+) and withdrawn (-)"), told)
+        + table(("engine", "µs per event", "alerts raised (+) and withdrawn (-)"), told)
         + f"\n{', '.join(f'{short} is `{rule}`' for short, rule in RULE_OF.items())}. Each deadline is raised at its instant;"
         + "\nwhat is received between two deadlines is judged together, so a few changes on the way cancel out unsaid."
         + f"\nPeak memory of ours: {found['rss_mb']} MB.\n"
@@ -127,7 +127,7 @@ def _scale(results: dict[str, Any]) -> str:
     }
     rows = [tuple(f"{size[key]:,.0f}" for key in names) for size in results["scale"]]
     title = f"## By the number of subjects: batches of {scale.TOGETHER:,} events about persons drawn from all\n\n"
-    return title + _table(tuple(names.values()), rows)
+    return title + table(tuple(names.values()), rows)
 
 
 def _edits(results: dict[str, Any]) -> str:
@@ -137,7 +137,7 @@ def _edits(results: dict[str, Any]) -> str:
         (f"`rules impact` of one edited rule over {found['events']:,} events, s", f"{found['impact_s']:.1f}"),
         ("the same where all rules are edited, s", f"{found['impact_all_s']:.1f}"),
     ]
-    return "## What an admin waits for\n\n" + _table(("command", "CPU"), rows)
+    return "## What an admin waits for\n\n" + table(("command", "CPU"), rows)
 
 
 def _impact_s(found: dict[str, Any]) -> float:
@@ -148,6 +148,6 @@ def _impact_s(found: dict[str, Any]) -> float:
 def _rules(results: dict[str, Any]) -> str:
     rows = [(*name.split(), f"{us:.1f}") for name, us in results["rules"].items()]
     told = [(f"{int(count):,}", f"about {about} types of event", us) for about, count, us in rows]
-    return "## By the number of rules, on the sample year\n\n" + _table(
+    return "## By the number of rules, on the sample year\n\n" + table(
         ("rules", "the added ones", "µs per event"), told
     )

@@ -49,6 +49,12 @@ RECEIVED = msgspec.json.Decoder(_Received)
 Line = tuple[datetime, bytes]  # when it was received, and the event
 
 
+def processor() -> str:
+    """What the machine calls its own."""
+    info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    return next((line.partition(": ")[2] for line in info.splitlines() if line.startswith("model name")), "?")
+
+
 def calm() -> None:
     """As the command line does at its start."""
     gc.set_threshold(100_000, 20, 100)
@@ -77,12 +83,12 @@ def year(folder: Path) -> Path:
     return folder / "events.jsonl"
 
 
-def years(folder: Path, count: int) -> Path:
+def years(folder: Path, count: int, begin: date = date(2026, 1, 1), end: date = date(2027, 1, 1)) -> Path:
     """So many sample years at once: the people, permits, employers, lodgings and institutions of each are others, the offices and
     places the same."""
     with (folder / "years.jsonl").open("w", encoding="utf-8") as file:
         for number in range(count):
-            write_sample(folder, 100 + number, date(2026, 1, 1), date(2027, 1, 1))
+            write_sample(folder, 100 + number, begin, end)
             for line in (folder / "events.jsonl").open(encoding="utf-8"):
                 named = _NAMES.sub(rf"\g<0>{chr(ord('A') + number)}", line)
                 file.write(_NIB.sub(rf"\g<1>9{number:02}", named))
