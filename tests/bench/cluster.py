@@ -3,7 +3,7 @@
 The topic holds some sample years of other people each, published before anything is measured, in the order of receipt. Every run
 reads it from its beginning, a worker into a database of its own; all processes share the cores of this machine. Targets are judged
 by ratios of figures measured in turn in this one run; nothing here passes or fails. Numbers given as arguments are the sample
-years and the rounds, for a shorter trial, which writes no page.
+years, the rounds and the numbers of subjects, for a shorter run.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ PATIENCE_S = 900
 
 
 def events(folder: Path, count: int) -> tuple[list[bytes], list[bytes]]:
-    """Sample years up to yesterday, one after another's receipts; and the events of one year more."""
+    """So many sample years up to yesterday, in the order of receipt; and the events of one more, of other people again."""
     end = (datetime.now(UTC) - timedelta(days=1)).date()
     path = years(folder, count + 1, end - timedelta(days=365), end)
     ours = [raw for _, raw in lines_of(path)]
@@ -173,12 +173,12 @@ def _spent(on: Servers, running: Sequence[subprocess.Popen[bytes]]) -> dict[str,
 
 def main() -> None:
     """Measure everything, print it, write CLUSTER.md."""
-    count, rounds = map(int, sys.argv[1:3]) if sys.argv[1:] else (YEARS, ROUNDS)
+    count, rounds, *subjects = map(int, sys.argv[1:]) if sys.argv[1:] else (YEARS, ROUNDS, *SUBJECTS)
     with tempfile.TemporaryDirectory() as made, servers() as on:
         folder = Path(made)
         topic, more = events(folder, count)
         publish(on, topic)
-        results: dict[str, Any] = {"events": len(topic), "rounds": rounds, "load": [os.getloadavg()[0]]}
+        results: dict[str, Any] = {"years": count, "events": len(topic), "rounds": rounds, "load": [os.getloadavg()[0]]}
         bare(on, "agent", len(topic) // 4)  # the broker's pages and code are warm for all
         pairs = []
         for number in range(rounds):
@@ -194,17 +194,17 @@ def main() -> None:
                 results[name] = worked(on, total, 1, LAPOR_RULES=str(kept))
         (folder / "stages.jsonl").write_bytes(b"\n".join(topic))
         results["stages"] = measured(on, "tests.bench.cluster_stages", str(folder / "stages.jsonl"))
-        results["scale"] = [measured(on, "tests.bench.cluster_scale", str(subjects)) for subjects in SUBJECTS]
+        results["scale"] = [measured(on, "tests.bench.cluster_scale", str(number)) for number in subjects]
         with psycopg.connect(on.postgres.admin) as asked:
             postgres = asked.info.parameter_status("server_version")
     machine = (
         f"{os.cpu_count()} cores, {processor()}, Python {platform.python_version()}, PostgreSQL {postgres}, Kafka {KAFKA},"
         f" Faust {version('faust-streaming')}, aiokafka {version('aiokafka')}"
     )
+    print(json.dumps(results))
     text = cluster_page.written(results, machine, datetime.now(UTC).date().isoformat())
     print(text)
-    if not sys.argv[1:]:
-        (HERE / "CLUSTER.md").write_text(text, encoding="utf-8")
+    (HERE / "CLUSTER.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
