@@ -16,8 +16,8 @@ The transport is not the limit: with no engine it hands over at many times the b
 What remains is the engine, by the stages below: decoding and checking, who is meant and what is known of them, folding, 31 rules,
 writing, and PostgreSQL's own time, one after the other, since a turn reads, judges and commits. An agent that does nothing costs
 Faust about 80 µs a record, so the target leaves the whole of ours 53, and PostgreSQL takes about half of that. Decoding the next
-batch while the database works would save at most the decoding; what else it would take is less work an event, as RESULTS.md says of
-the embedded path.""",
+batch while the database works would save at most the decoding; what else it would take is less work an event, as RESULTS.md says
+of the embedded path.""",
 }
 
 TWO = """Turns go one after another, by a lock in the database, and a worker forgets the entries that it remembers when another had a
