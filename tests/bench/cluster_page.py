@@ -20,8 +20,8 @@ batch while the database works would save at most the decoding; what else it wou
 of the embedded path.""",
 }
 
-TWO = """Turns go one after another, by a lock in the database, and a worker forgets the entries that it remembers when another had a
-turn in between. So a second worker decodes beside the first and is there when that one dies; it is no second rate.
+TWO = """Turns go one after another, by a lock in the database, and a worker forgets the entries that it remembers when another had
+a turn in between. So a second worker decodes beside the first and is there when that one dies; it is no second rate.
 """
 
 
