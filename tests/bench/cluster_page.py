@@ -31,11 +31,12 @@ def written(results: dict[str, Any], machine: str, day: str) -> str:
     head = f"""# Results of `make bench-cluster`
 
 Written by the command on {day}; {machine}.
-PostgreSQL as Debian sets it up (`fsync` and `synchronous_commit` on), one broker, a topic of 8 partitions with {results["events"]:,} events: {results["years"]} sample years of other people each, in the order of
-receipt. Broker, database and workers share the cores; nothing is pinned. Load of the machine before each round: {loads}; above
-the number of cores others worked on it too, so read the ratios, which are of runs one after the other, and CPU time. A worker's
-clock starts when {cluster.WARM:.0%} are applied and the tables have statistics. Rates are medians of {results["rounds"]} rounds
-where there were rounds, the lowest in brackets.
+PostgreSQL as Debian sets it up (`fsync` and `synchronous_commit` on), one broker, a topic of 8 partitions with
+{results["events"]:,} events: the sample years of {results["years"]} populations, in the order of receipt. Broker, database and
+workers share the cores; nothing is pinned. Load of the machine before each round: {loads}; above the number of cores others worked
+on it too, so read the ratios, which are of runs one after the other, and CPU time. A worker's clock starts when
+{cluster.WARM:.0%} are applied and the tables have statistics. Rates are medians over {results["rounds"]} rounds for the bare agent,
+the transport and one worker, the lowest in brackets; the others ran once.
 """
     parts = (_targets, _rates, _latency, _stages, _scale)
     return "\n".join([head, *(part(results) for part in parts)])
