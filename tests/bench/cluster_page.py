@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-from tests.bench import cluster, cluster_stages
+from tests.bench import cluster
 from tests.bench.page import table, target
 
 # What was missed, and what the time goes to; by target, kept while the target is missed.
@@ -30,12 +30,13 @@ def written(results: dict[str, Any], machine: str, day: str) -> str:
     loads = ", ".join(f"{load:.1f}" for load in results["load"])
     head = f"""# Results of `make bench-cluster`
 
-Written by the command on {day}; {machine}. PostgreSQL as Debian sets it up (`fsync` and `synchronous_commit` on), one broker, a
-topic of 8 partitions with {results["events"]:,} events: {results["years"]} sample years of other people each, in the order of
-receipt. Broker, database and workers share the cores; nothing is pinned. Load of the machine before each round: {loads}; above
-the number of cores others worked on it too, so read the ratios, which are of runs one after the other, and CPU time. A worker's
-clock starts when {cluster.WARM:.0%} are applied and the tables have statistics. Rates are medians of {results["rounds"]} rounds
-where there were rounds, the lowest in brackets.
+Written by the command on {day}; {machine}.
+PostgreSQL as Debian sets it up (`fsync` and `synchronous_commit` on), one broker, a topic of 8 partitions with
+{results["events"]:,} events: the sample years of {results["years"]} populations, in the order of receipt. Broker, database and
+workers share the cores; nothing is pinned. Load of the machine before each round: {loads}; above the number of cores others worked
+on it too, so read the ratios, which are of runs one after the other, and CPU time. A worker's clock starts when
+{cluster.WARM:.0%} are applied and the tables have statistics. Rates are medians over {results["rounds"]} rounds for the bare agent,
+the transport and one worker, the lowest in brackets; the others ran once.
 """
     parts = (_targets, _rates, _latency, _stages, _scale)
     return "\n".join([head, *(part(results) for part in parts)])
@@ -46,7 +47,7 @@ def _ratio(results: dict[str, Any], of: int) -> float:
 
 
 def _cpu_times(results: dict[str, Any]) -> float:
-    small, *_, large = results["scale"]
+    small, large = results["scale"][0], results["scale"][-1]
     return float((large["worker_us"] + large["postgres_us"]) / (small["worker_us"] + small["postgres_us"]))
 
 
@@ -100,9 +101,9 @@ def _latency(results: dict[str, Any]) -> str:
 
 
 def _stages(results: dict[str, Any]) -> str:
-    rows = [(stage, f"{us:.1f}") for stage, us in results["stages"].items()]
+    rows = [(stage, f"{us:.1f}") for stage, us in results["stages"]["us"].items()]
     return (
-        f"## Where a worker's time goes: {cluster_stages.EVENTS:,} events without Kafka, CPU time\n\n"
+        f"## Where a worker's time goes: {results['stages']['events']:,} events without Kafka, CPU time\n\n"
         + table(("stage", "µs per event"), rows)
         + "\nA clock is read around each, so together they are somewhat more than a worker needs.\n"
     )
@@ -122,5 +123,9 @@ def _scale(results: dict[str, Any]) -> str:
     return (
         "## By the number of subjects: batches of 1,000 events about persons drawn from all\n\n"
         + table(tuple(names.values()), rows)
-        + f"\nCPU time of both at the larger number, times the smaller: {_cpu_times(results):.2f}.\n"
+        + (
+            f"\nCPU time of both at the largest number, times the smallest: {_cpu_times(results):.2f}.\n"
+            if rows[1:]
+            else ""
+        )
     )

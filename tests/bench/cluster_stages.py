@@ -59,7 +59,8 @@ def main() -> None:
     spent["identify and look up"] = spent.pop("judge") - spent["fold"] - spent["rules"]
     spent["the rest"] = cpu - sum(spent.values())
     spent["PostgreSQL's processes"] = server
-    print(json.dumps({stage: s / (len(raws) - WARM) * 1e6 for stage, s in spent.items()}))
+    count = len(raws) - WARM
+    print(json.dumps({"events": count, "us": {stage: s / count * 1e6 for stage, s in spent.items()}}))
 
 
 if __name__ == "__main__":
