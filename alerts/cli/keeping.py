@@ -12,15 +12,17 @@ import typer
 from rich.table import Column, Table
 
 from alerts.cli.common import JsonOption, alone, database_of, decided_by, settings_in_force, store_of
-from alerts.cli.terminal import WRONG, err, json_line, out, progress
+from alerts.cli.terminal import UNUSABLE, WRONG, err, fail, json_line, out, progress
 from alerts.core.calendar import WIB
 from alerts.core.events.reasons import Rejection
 from alerts.core.letters import case_number
+from alerts.core.ports import Unavailable
 from alerts.core.spelled import context_of
 from alerts.files.reading import counted
 from alerts.runtime import clock
 from alerts.runtime import rebuild as rebuilding
 from alerts.runtime.doctor import examine
+from alerts.runtime.in_force import InForce
 from alerts.runtime.intake import read_event, take
 from alerts.runtime.settle import Decided
 from alerts.store.pages import STANDING, AlertFilter, Pages
@@ -184,11 +186,15 @@ def quarantine_retry() -> None:
     database = database_of(settings)
     with alone(settings):
         store = store_of(database, decided)
+        InForce(settings.rules, decided, store).start(clock.now())
         tried = store.quarantined_events()
         accepted = 0
-        for raw, received in tried:
-            read = read_event(raw, received, decided)
-            if not isinstance(read, Rejection):
-                taken = take(store, decided, [(raw, read)], clock.now(), retried=True)
-                accepted += taken.answers[0].status != "quarantined"
+        try:
+            for raw, received in tried:
+                read = read_event(raw, received, decided)
+                if not isinstance(read, Rejection):
+                    taken = take(store, decided, [(raw, read)], clock.now(), retried=True)
+                    accepted += taken.answers[0].status != "quarantined"
+        except Unavailable as error:
+            fail(UNUSABLE, f"{database}: {error}; {accepted} were accepted before that")
     err.print(f"{len(tried)} tried again, {accepted} accepted")

@@ -133,9 +133,12 @@ class Feeder:
         """Where the database is; asked again as long as a batch would be."""
         while True:
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.positions)
+                found = await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.positions)
             except Unavailable as error:
                 self._unavailable(error)
+            else:
+                self._gone_since = None
+                return found
             await asyncio.sleep(FIRST_RETRY_S)
 
     async def hand_over(self, records: Sequence[Record], halt: asyncio.Event) -> bool:

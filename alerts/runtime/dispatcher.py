@@ -55,6 +55,7 @@ class Dispatcher:
     ) -> None:
         self._book, self._lock, self._carriers = book, lock, carriers
         self._templates, self._sender = templates, sender
+        self._under_way = set[str]()  # being handed over, or known and not written down yet
         self._outcomes: dict[str, tuple[Handoff, Outcome]] = {}  # known, and not written down yet
 
     async def recover(self, now: datetime) -> None:
@@ -66,18 +67,19 @@ class Dispatcher:
     async def keep(self, now: datetime) -> None:
         """Renew the lease of what is being handed over, and settle what other processes left behind."""
         async with self._lock:
-            self._book.renew()
+            self._book.renew(self._under_way)
             left = self._book.take_over()
         await self._settle_in_doubt(left, now)
 
-    async def _settle_in_doubt(self, in_doubt: Sequence[tuple[str, str]], now: datetime) -> None:
-        for id, channel in in_doubt:
+    async def _settle_in_doubt(self, in_doubt: Sequence[tuple[str, str, int]], now: datetime) -> None:
+        for id, channel, attempt in in_doubt:
             outcome = await self._status(id, channel)
             async with self._lock:
                 if isinstance(outcome, Sent):
-                    self._book.sent(id, outcome.reference)
+                    self._book.sent(id, outcome.reference, attempt=attempt)
                 else:
-                    self._book.again(id, now, "the process ended inside the hand-off", in_doubt=True)
+                    why = "the process ended inside the hand-off"
+                    self._book.again(id, now, why, in_doubt=True, attempt=attempt)
 
     async def round(self, decided: Decided, now: datetime, channel: str | None = None) -> int:
         """Hand over the notices (of one channel) that are due, at most `AT_ONCE`; how many there were.
@@ -89,6 +91,7 @@ class Dispatcher:
             with self._book.claiming():
                 due = self._book.due(now, AT_ONCE, channel)
                 ready = self._begin_all(due, decided, now)
+            self._under_way |= {handoff.notice.id for handoff, _ in ready}
         await asyncio.gather(*(self._hand_over(handoff, payload, decided.policy, now) for handoff, payload in ready))
         async with self._lock:
             self._write_outcomes(decided.policy, now)  # those that could not be written at once
@@ -186,6 +189,7 @@ class Dispatcher:
         for id, (handoff, outcome) in list(self._outcomes.items()):
             self._settle(handoff, outcome, policy, now)
             del self._outcomes[id]
+            self._under_way.discard(id)
 
     def _settle(self, handoff: Handoff, outcome: Outcome, policy: Policy, now: datetime) -> None:
         """`handoff` as it is while, or after, it was handed over."""

@@ -124,6 +124,10 @@ def _take(
 
     def judged() -> tuple[Effects, Guarded, tuple[Notice, ...]]:
         batch = [(_corrects(store, read, meant), raw) for raw, read in group if not isinstance(read, Rejection)]
+        if (
+            known := store.get("decisions")
+        ) and known != decided.fingerprint:  # another process has put them into force
+            raise Unavailable("the files were edited, and this process has yet to read them")
         at = max(now, store.register.last_turn() or now)  # a clock set back, or behind another's, takes nothing back
         effects = turn(store.register, batch, decided.settled, at)
         untold = Guarded(fired=count_fired(effects.changes)), ()

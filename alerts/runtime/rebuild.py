@@ -142,6 +142,7 @@ def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
                     standing[key] = subject.standing
         for table in ("subjects", "identifiers", "links", "waiting"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our own table names
+        store.numbered(max(fresh.stored, default=0))  # which may be more than turns of other batches had given
         now = to_us(store.register.last_turn() or from_us(0))
         for id, saved in sorted(fresh.stored.items()):
             subject = msgspec.structs.replace(saved.subject, standing=standing.get(saved.subject.key, ()))

@@ -19,7 +19,7 @@ import msgspec
 from alerts.publisher.connection import Connection as Broker
 from alerts.publisher.connection import NoBroker, connected, no_broker
 from alerts.publisher.publisher import CLOSE_S, OPTIONS
-from alerts.store.database import RELAY, Connection, Where, connect, transaction, try_lock
+from alerts.store.database import RELAY, Connection, Where, connect, to_us, transaction, try_lock
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.topics import ChangeOut, RefusedOut, changes_after, mark, refused_after, set_mark
 
@@ -58,6 +58,8 @@ class Relay:
                 log.error("other systems are not told: %s", error)
             except STORE_ERRORS as error:
                 log.error("other systems are not told, the store cannot be read: %s", error)
+            except Exception:  # a defect of ours: say so, and go on trying
+                log.exception("other systems are not told")
             self._stop.wait(RETRY_S)
 
     def _write_all(self) -> None:
@@ -106,9 +108,9 @@ def message(row: Out) -> bytes:
     """The row as a CloudEvent."""
     if isinstance(row, ChangeOut):
         data = {name: getattr(row, name) for name in ("change", "alert", "rule", "subject", "item", "severity", "unit")}
-        return _event(f"{row.alert}-{row.number}", "alert.changed.v1", row.at, data)
+        return _event(f"{row.alert}-{row.number}-{to_us(row.at)}", "alert.changed.v1", row.at, data)
     data = {"source": row.source, "id": row.id, "reason": row.reason}
-    return _event(f"Q-{row.number}", "event.quarantined.v1", row.at, data)
+    return _event(f"Q-{row.number}-{to_us(row.at)}", "event.quarantined.v1", row.at, data)
 
 
 def _event(id: str, type: str, time: datetime, data: dict[str, str | None]) -> bytes:

@@ -140,7 +140,10 @@ class Service:
                 raise RegisterError(f"the register cannot be read ({error}); run lapor-dini rebuild") from error
             if taken.more_due:
                 return taken, 0.0
-            due = self._store.register.next_due()
+            try:
+                due = self._store.register.next_due()
+            except STORE_ERRORS:  # the turn is committed; the next one tells what is wrong
+                return taken, STORE_RETRY_S
         wait = (due - clock.now()).total_seconds() if due else LONGEST_WAIT_S
         return taken, min(max(wait, 0.0), LONGEST_WAIT_S)
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
@@ -189,7 +189,12 @@ def _port(text: str) -> int:
 def address(text: str) -> str:
     """Of a PostgreSQL database. Raises ValueError."""
     parts = urlsplit(text)
-    if parts.scheme != "postgresql" or not parts.path.strip("/") or parts.password:
+    if (
+        parts.scheme != "postgresql"
+        or not parts.path.strip("/")
+        or parts.password
+        or "password" in parse_qs(parts.query)
+    ):
         raise ValueError(
             "write postgresql://user@host:port/database, and the password into LAPOR_DATABASE_PASSWORD_FILE"
         )

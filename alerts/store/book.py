@@ -86,13 +86,14 @@ class SqliteBook:
         sql = (
             f"SELECT {_NOTICE}, EXISTS (SELECT 1 FROM notice_lines l WHERE l.notice = notices.id"  # noqa: S608 - our own names
             " AND l.alert NOT IN (SELECT value FROM json_each(?1)))"
-            " FROM notices WHERE state = 'planned' AND NOT maybe_twice AND kind <> 'admin'"
+            " FROM notices WHERE state IN ('planned', 'sending') AND NOT maybe_twice AND kind <> 'admin'"
             " AND (officer IN (SELECT value FROM json_each(?2))"
             " OR id IN (SELECT notice FROM notice_lines WHERE alert IN (SELECT value FROM json_each(?1))))"
             " ORDER BY created_at, id /* FOR UPDATE */"  # they are written again at the end of the turn
         )
         asked = json_array(alerts)
-        rows = list(self._rows(sql, asked, json_array(officers)))
+        # Those being handed over are locked, too: none comes back as planned between this look and the next at who was told.
+        rows = [row for row in self._rows(sql, asked, json_array(officers)) if row[10] == "planned"]
         lines = self._lines([row[0] for row in rows], asked)
         return [msgspec.structs.replace(_notice(row, lines), others=bool(row[-1])) for row in rows]
 
@@ -190,25 +191,28 @@ class SqliteBook:
         what = "state = 'planned', send_after = ?, reason = ?, maybe_twice = maybe_twice OR ?"
         self._settle(id, what, values, attempt)
 
-    def in_doubt(self) -> Sequence[tuple[str, str]]:
-        """Notices that were being handed over when a process of this name ended, with their channel."""
-        sql = "SELECT id, channel FROM notices WHERE state = 'sending' AND sender = ? ORDER BY id"
+    def in_doubt(self) -> Sequence[tuple[str, str, int]]:
+        """Notices that were being handed over when a process of this name ended, with channel and attempt."""
+        sql = "SELECT id, channel, attempts FROM notices WHERE state = 'sending' AND sender = ? ORDER BY id"
         return list(self._rows(sql, self._sender))
 
-    def renew(self) -> None:
+    def renew(self, ids: Collection[str]) -> None:
         """What this process is handing over stays its own."""
-        sql = "UPDATE notices SET lease_until = unixepoch() + ? WHERE state = 'sending' AND sender = ?"
-        with transaction(self._connection):
-            self._connection.execute(sql, (LEASE_S, self._sender))
-
-    def take_over(self) -> Sequence[tuple[str, str]]:
-        """Notices, with their channel, that other processes were handing over and whose lease has run out: now this one's."""
         sql = (
-            "UPDATE notices SET sender = ?, lease_until = unixepoch() + ? WHERE state = 'sending' AND sender <> ?"
-            " AND lease_until < unixepoch() RETURNING id, channel"
+            "UPDATE notices SET lease_until = unixepoch() + ? WHERE state = 'sending' AND sender = ?"
+            " AND id IN (SELECT value FROM json_each(?))"
         )
         with transaction(self._connection):
-            return sorted(self._rows(sql, self._sender, LEASE_S, self._sender))
+            self._connection.execute(sql, (LEASE_S, self._sender, json_array(ids)))
+
+    def take_over(self) -> Sequence[tuple[str, str, int]]:
+        """Notices, with channel and attempt, whose lease has run out: whoever was handing them over, they are this process's."""
+        sql = (
+            "UPDATE notices SET sender = ?, lease_until = unixepoch() + ? WHERE state = 'sending'"
+            " AND lease_until < unixepoch() RETURNING id, channel, attempts"
+        )
+        with transaction(self._connection):
+            return sorted(self._rows(sql, self._sender, LEASE_S))
 
     def alert_rows(self, ids: Collection[str]) -> Mapping[str, AlertRow]:
         """What letters need of these alerts."""

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from alerts.store.database import Connection, from_us, json_array, to_us, transaction
+from alerts.store.database import TURN, Connection, from_us, json_array, lock, to_us, transaction
 
 RESTORED = "restored"  # the note, with the instant; while it is there, nothing that is planned is sent
 DOUBTFUL = "may have been delivered before the restore"
@@ -85,6 +85,7 @@ def resume(connection: Connection, by: str, now: datetime) -> int:
     """End the time of doubt: what is planned from now on is sent. Not before all that was due at the restore has been judged,
     since that may have been told, too: returns how many subjects are left, 0 when it is done."""
     with transaction(connection):
+        lock(connection, TURN)  # no turn ends in another belief than it began with
         since = restored(connection)
         due = "SELECT count(*) FROM subjects WHERE next_change <= ?"
         ((left,),) = connection.execute(due, (to_us(since) if since else None,))

@@ -37,10 +37,12 @@ class SqliteGuardBook:
         return [Hold(rule, from_us(since), *more) for rule, since, *more in self._rows(sql)]
 
     def votes(self) -> Sequence[Vote]:
-        return [
-            Vote(*row)
-            for row in self._rows("SELECT rule, person, verdict, reason FROM guard_votes ORDER BY at, person")
-        ]
+        """Of the holds that have not ended; one that came too late for the last hold is no vote in this one."""
+        sql = (
+            "SELECT v.rule, v.person, v.verdict, v.reason FROM guard_votes v JOIN holds h ON h.rule = v.rule"
+            " WHERE h.ended_at IS NULL AND v.at >= h.since ORDER BY v.at, v.person"
+        )
+        return [Vote(*row) for row in self._rows(sql)]
 
     def rows(self) -> Sequence[HoldRow]:
         """The held rules with all that there is to say of them."""

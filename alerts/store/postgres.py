@@ -45,6 +45,7 @@ _INSERT = re.compile(
     r"INSERT INTO (\w+)(?: \(([\w, ]+)\))? VALUES \([?, ]+\)((?: ON CONFLICT \(([\w, ]+)\))?.*)", re.DOTALL
 )
 _DELETE = re.compile(r"DELETE FROM \w+ WHERE \w+ = \?")
+_OURS = ("22", "54")  # classes of SQLSTATE that say that a value is wrong, not that the database cannot be used
 _AGAIN = ("40001", "40P01", "23505", "55P03", "57P01", "57P02", "57P03", "25P03")  # SQLSTATE, with all of class 08
 _SILENT = """
 SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
@@ -99,6 +100,8 @@ class Postgres:
                 connect_timeout=CONNECT_WITHIN_S,
                 options=options,
                 application_name="lapor-dini",
+                tcp_user_timeout=20_000,  # a server that vanished
+                target_session_attrs="any" if self._readonly else "read-write",
                 keepalives_idle=10,
                 keepalives_interval=5,
                 keepalives_count=3,
@@ -242,7 +245,10 @@ def _failures() -> Iterator[None]:
         state = error.sqlstate or ""
         lost = isinstance(error, psycopg.OperationalError) and not state
         again = lost or state.startswith("08") or state in _AGAIN
-        raise (Transient if again else PostgresError)(str(error).strip()) from error
+        what = error.diag.message_primary or str(error).strip()  # the details quote rows
+        if state[:2] in _OURS:
+            raise ValueError(f"PostgreSQL cannot hold a value: {what}") from error
+        raise (Transient if again else PostgresError)(what) from error
 
 
 def _rows(cursor: psycopg.Cursor[Any]) -> Iterator[Any]:

@@ -7,6 +7,7 @@ process is in at a time. Any number may read through connections of their own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from alerts.core.events.fields import EVENT_ID_PATTERN, MAX_ID_CHARS
 from alerts.core.guard import Guarded
 from alerts.core.judgement import Change
 from alerts.core.plan import Notice
@@ -35,6 +37,8 @@ from alerts.store.database import (
 )
 from alerts.store.guard import SqliteGuardBook, write_guard
 from alerts.store.register import DecodeKept, SqliteRegister
+
+_ID = re.compile(EVENT_ID_PATTERN)
 
 
 class Quarantined(msgspec.Struct, frozen=True):
@@ -118,7 +122,7 @@ class SqliteStore:
             self._many(
                 "UPDATE counters SET value = value + ? WHERE name = ?", [(n, name) for name, n in counts.items() if n]
             )
-            self._numbered(effects)
+            self.numbered(max((saved.subject.id for saved in effects.saved), default=0))
             self.register.remember((saved.subject for saved in effects.saved), effects.removed)
 
     def _keep(self, effects: Effects) -> None:
@@ -152,9 +156,8 @@ class SqliteStore:
             pointed,
         )
 
-    def _numbered(self, effects: Effects) -> None:
-        """A subject's number is never given again, though it may be gone."""
-        last = max((saved.subject.id for saved in effects.saved), default=0)
+    def numbered(self, last: int) -> None:
+        """Subjects have numbers up to this one: none of them is ever given again, though its subject may be gone."""
         sql = "UPDATE meta SET value = ? WHERE name = 'last subject' AND CAST(value AS INTEGER) < ?"
         self.connection.execute(sql, (str(last), last))
 
@@ -285,11 +288,12 @@ class SqliteStore:
 
 
 def what_supersedes(raw: bytes) -> str | None:
-    """What an event says that it corrects, however broken it is otherwise."""
+    """What an event says that it corrects, if that could be the id of one, however broken it is otherwise."""
     try:
-        return msgspec.json.decode(raw, type=_Correction).supersedes
+        meant = msgspec.json.decode(raw, type=_Correction).supersedes
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    return meant if meant and len(meant) <= MAX_ID_CHARS and _ID.fullmatch(meant) else None
 
 
 class _Correction(msgspec.Struct):
