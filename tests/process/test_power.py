@@ -152,7 +152,7 @@ def follows_from_the_events(cut: Cut, rules: Path) -> None:
 def lives_on(office: Office, cut: Cut, life: Life) -> None:
     """The agency repeats what it got no answer to, and all else for good measure; in the end each is told what stands."""
     outside = Outside()
-    in_doubt = {id for id, _ in office.store.book.in_doubt()}
+    in_doubt = {id for id, *_ in office.store.book.in_doubt()}
     asyncio.run(dispatcher(office, {"email": outside}).recover(office.now))
     for batch in life.batches:
         (status,) = set(statuses(office.accept(*batch)))  # a batch is kept whole or not at all

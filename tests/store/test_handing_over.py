@@ -166,15 +166,15 @@ def test_what_a_dispatcher_that_died_was_handing_over_is_taken_over_when_its_lea
             for id in mine:
                 dead.book.begin(id, owing.now, b"worded", "", "")
         assert alive.book.take_over() == [], "its lease runs"
-        assert [id for id, _ in dead.book.in_doubt()] == sorted(mine), "it could go on itself"
+        assert [id for id, *_ in dead.book.in_doubt()] == sorted(mine), "it could go on itself"
         owing.store.connection.execute("UPDATE notices SET lease_until = 1 WHERE state = 'sending'")
-        assert [id for id, _ in alive.book.take_over()] == sorted(mine)
+        assert [id for id, *_ in alive.book.take_over()] == sorted(mine)
         assert dead.book.in_doubt() == [] == dead.book.take_over()
         # What the zombie says afterwards no longer counts.
         dead.book.sent(mine[0], "zombie")
         dead.book.failed(mine[1], "zombie")
         dead.book.again(mine[2], owing.now, "zombie", in_doubt=False)
-        dead.book.renew()
+        dead.book.renew(mine)
         states = "SELECT state, sender, reason FROM notices WHERE id = ANY(SELECT jsonb_array_elements_text(?))"
         assert [row[:2] for row in owing.store.connection.execute(states, (_json(mine),))] == [("sending", "alive")] * 3
         for id in mine:
