@@ -24,6 +24,7 @@ from structlog.typing import EventDict, Processor
 
 from alerts.core.ports import Unavailable
 from alerts.core.privacy import values_in, without, without_forms, without_quoted
+from alerts.publisher.connection import NoBroker
 from alerts.store.errors import STORE_ERRORS
 
 OURS = "lapor-dini"
@@ -91,7 +92,10 @@ def said(error: BaseException) -> str:
     kind, words = type(error).__name__, str(error).partition("\n")[0]
     if isinstance(error, OSError):
         return f"{kind}: {words}"
-    if isinstance(error, (Unavailable, *STORE_ERRORS)) or type(error).__module__.partition(".")[0] in _BROKERS:
+    if (
+        isinstance(error, (Unavailable, NoBroker, *STORE_ERRORS))
+        or type(error).__module__.partition(".")[0] in _BROKERS
+    ):
         return f"{kind}: {without_quoted(words)}"
     return kind
 

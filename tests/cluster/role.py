@@ -8,12 +8,10 @@ from typing import NoReturn
 import msgspec
 
 from alerts.cli import main
-from alerts.runtime import relay
 from alerts.runtime.applying import Engine, Progress
 from alerts.store import book, postgres
 
 SESSION_S, REBALANCE_S, FROZEN_S, LEASE_S = 2.0, 4.0, 5, 6
-DELIVERED_WITHIN_MS = 3000
 
 
 def feed_soon() -> None:
@@ -28,7 +26,7 @@ def feed_soon() -> None:
 
 
 if __name__ == "__main__":
-    book.LEASE_S, postgres.FROZEN_S, relay.DELIVERED_WITHIN_MS = LEASE_S, FROZEN_S, DELIVERED_WITHIN_MS
+    book.LEASE_S, postgres.FROZEN_S = LEASE_S, FROZEN_S
     if sys.argv[1] == "worker":
         feed_soon()
     main()

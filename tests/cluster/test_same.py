@@ -29,6 +29,7 @@ from tests.lengths import SOAK_S
 from tests.servers.postgres import server
 
 DAYS = 365 if SOAK_S else 60  # of the sample
+FIRST = None if SOAK_S else 3000  # events of it that are judged one after another
 TODAY = clock.today()
 NOTICES = (
     "SELECT id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason, matter"
@@ -67,6 +68,7 @@ def places(tmp_path: Path) -> Iterator[dict[str, Where]]:
 def test_recorded_events_on_a_virtual_clock_make_the_same_changes_in_core_sqlite_and_postgresql_and_the_same_notices(
     places: dict[str, Where], sample: Recorded, decided: Decided
 ) -> None:
+    sample = sample[:FIRST]
     until = sample[-1][0].received
     said: dict[str, list[Any]] = {}
     told: dict[str, list[Any]] = {}
@@ -79,7 +81,7 @@ def test_recorded_events_on_a_virtual_clock_make_the_same_changes_in_core_sqlite
             told[name] = [*rows(store, f"{NOTICES} FROM notices ORDER BY id"), *lines]
     assert said["SQLite"] == said["PostgreSQL"]
     assert told["SQLite"] == told["PostgreSQL"]
-    assert len(told["SQLite"]) > 100
+    assert len(told["SQLite"]) > 50
     unanswered = [row for row in said["SQLite"] if row[-1] == "unanswered"]
     core = [
         (c.time, c.change, c.alert, c.severity, c.unit, c.reason)
@@ -88,12 +90,14 @@ def test_recorded_events_on_a_virtual_clock_make_the_same_changes_in_core_sqlite
     assert core == [row for row in said["SQLite"] if row not in unanswered], (
         "a replay tells nobody, so nobody can leave it unanswered"
     )
-    assert len(core) > 100
+    assert len(core) > 50
 
 
 def test_events_received_now_through_two_workers_leave_the_same_alerts_standing_as_one_turn_of_core_and_of_sqlite(
     tmp_path: Path, sample: Recorded, decided: Decided
 ) -> None:
+    # An office that repeats itself in other bytes is refused by the publisher already.
+    sample = list({(event.source, event.id): (event, raw) for event, raw in sample}.values())
     with tempfile.TemporaryDirectory() as name, cluster(Path(name), roles=("worker", "worker")) as it:
         file = it.folder / "events.jsonl"
         file.write_bytes(b"".join(raw + b"\n" for _, raw in sample))
