@@ -19,6 +19,8 @@ from pathlib import Path
 
 import psycopg
 
+from tests.servers import guard
+
 VARIABLE = "LAPOR_TEST_POSTGRES"  # an address that may create databases: postgresql://user:password@host:port/postgres
 PACKAGE = "postgresql-15"
 GIVEN = os.environ.get(VARIABLE)  # now: tests of settings forget the environment
@@ -55,6 +57,7 @@ class Started(Server):
     def __init__(self, folder: Path, port: int, options: dict[str, str]) -> None:
         super().__init__(f"postgresql://postgres@127.0.0.1:{port}/postgres")
         self.folder, self.port, self._options = folder, port, options
+        self._guard: subprocess.Popen[bytes] | None = None
 
     def create_files(self, user: str, *arguments: str) -> None:
         """The files of a new server, whose administrator is `user`; `arguments` are of initdb."""
@@ -69,14 +72,23 @@ class Started(Server):
         options = " ".join(f"-c {name}={value}" for name, value in self._options.items())
         _run("pg_ctl", "start", "--wait", "-D", str(self.folder), "-l", str(self.folder / "log"),
              "-o", f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} {options}")  # fmt: skip
+        self._guard = guard(self.pid)
 
     def stop(self, mode: str = "fast") -> None:
         """`immediate` is what a crash leaves behind."""
+        self._end_guard()
         _run("pg_ctl", "stop", "--wait", "-D", str(self.folder), "-m", mode)
 
     def kill(self) -> None:
         """The postmaster dies at once; its children follow."""
+        self._end_guard()
         os.kill(self.pid, signal.SIGKILL)
+
+    def _end_guard(self) -> None:
+        if self._guard:
+            self._guard.kill()
+            self._guard.wait()
+            self._guard = None
 
     @property
     def pid(self) -> int:
