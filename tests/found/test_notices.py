@@ -99,7 +99,7 @@ def test_a_rule_that_is_put_on_trial_takes_back_what_it_said(editable: tuple[Pro
         province.hand_over()
     edit(root, "stay_expired", "status: active", "status: shadow")
     province.decided = decisions(root)
-    province.store.judge_again(["person"], wib(f"{DAY}T09:01:00"), "edited")
+    province.store.judge_again(["person"], wib(f"{DAY}T09:01:00"), province.decided.fingerprint)
     province.reported(f"{DAY}T09:01:00")
     assert province.told("alert", "planned") == set()
     assert province.told("ralat", "planned") == (OFFICERS if told else set())

@@ -43,7 +43,7 @@ async def test_a_clock_that_is_set_back_withdraws_nothing(
     monkeypatch.setattr(clock, "now", lambda: now() - timedelta(days=30))
     async with running(tmp_path, editable) as it:
         async with it.service._lock:
-            it.service._store.judge_again(["person"], clock.now(), "uji")
+            it.service._store.judge_again(["person"], clock.now(), it.service.decided.fingerprint)
         await it.accept()
         await it.accept()
         assert it.alert().state == "raised"

@@ -23,7 +23,7 @@ async def test_an_alert_that_an_exception_covers_says_so_until_when_and_why(
         return msgspec.structs.replace(rule, exceptions=(COVERS,), override="rules/local/stay_expired.local.yaml")
 
     office.decided = with_rule(office.decided, "stay_expired", excepting)
-    office.store.judge_again(["person"], office.now, "uji")
+    office.store.judge_again(["person"], office.now, office.decided.fingerprint)
     office.pass_time("2026-03-02T11:00:00")
     assert office.alerts(rule="stay_expired") == []
     page = await read(client, f"/alerts/{expired.id}")
