@@ -53,7 +53,7 @@ def hand_offs_in_doubt_forgotten(patch: Patch) -> None:
 
 def hand_offs_in_doubt_unmarked(patch: Patch) -> None:
     again = SqliteBook.again
-    patch.setattr(SqliteBook, "again", lambda book, *what, in_doubt: again(book, *what, in_doubt=False))
+    patch.setattr(SqliteBook, "again", lambda book, *what, in_doubt, **more: again(book, *what, in_doubt=False, **more))
 
 
 def duplicates_unknown(patch: Patch) -> None:
