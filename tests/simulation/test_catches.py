@@ -29,7 +29,7 @@ from tests.simulation import station
 from tests.simulation.lives import SECRET_YEAR
 from tests.simulation.simulation import simulate
 
-MOST_SEEDS = 40
+MOST_SEEDS = 100
 Patch = pytest.MonkeyPatch
 Plant = Callable[[Patch], None]
 
