@@ -128,7 +128,11 @@ class Simulation:
             ("notices", "id"),
             ("notice_lines", "1, 2"),
         ):
-            rows = self._invariants.rows(f"SELECT * FROM {table} ORDER BY {order}")
+            columns = self._invariants.rows(f"SELECT name FROM pragma_table_info('{table}')")
+            told = ", ".join(
+                f'"{name}"' for (name,) in columns if name != "lease_until"
+            )  # by the clock of the database
+            rows = self._invariants.rows(f"SELECT {told} FROM {table} ORDER BY {order}")
             self.world.say(f"{table}: {len(rows)} rows, {hashlib.sha256(repr(rows).encode()).hexdigest()[:16]}")
         for sql in MARKS:
             for row in self._invariants.rows(sql):
