@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
@@ -24,6 +25,7 @@ from alerts.core.letters import Letter, Line, Message, case_number
 from alerts.core.plan import ADMIN, after_quiet
 from alerts.core.policy import Policy
 from alerts.core.rules import Severity, Text
+from alerts.runtime.at_store import AtStore
 from alerts.runtime.settle import Decided
 from alerts.store.book import AlertRow, Handoff, SqliteBook
 from alerts.store.errors import STORE_ERRORS
@@ -42,77 +44,73 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 class Dispatcher:
-    """One round of a channel at a time. `lock` guards the store, which turns use too; it is never held while a carrier is spoken
-    to. An outcome that the store cannot take is kept here and written down before anything else is handed over."""
+    """One round of a channel at a time. Whatever touches the store is given to `at_store`, which turns use too; no carrier is
+    spoken to inside. An outcome that the store cannot take is kept here and written down before anything else is handed over."""
 
     def __init__(
         self,
         book: SqliteBook,
-        lock: asyncio.Lock,
+        at_store: AtStore,
         carriers: Mapping[str, Channel],
         templates: Templates,
         sender: Sender,
     ) -> None:
-        self._book, self._lock, self._carriers = book, lock, carriers
+        self._book, self._at_store, self._carriers = book, at_store, carriers
         self._templates, self._sender = templates, sender
         self._under_way = set[str]()  # being handed over, or known and not written down yet
         self._outcomes: dict[str, tuple[Handoff, Outcome]] = {}  # known, and not written down yet
 
     async def recover(self, now: datetime) -> None:
         """After a start: settle what was being handed over when the process ended."""
-        async with self._lock:
-            in_doubt = self._book.in_doubt()
-        await self._settle_in_doubt(in_doubt, now)
+        await self._settle_in_doubt(await self._at_store(self._book.in_doubt), now)
 
     async def keep(self, now: datetime) -> None:
         """Renew the lease of what is being handed over, and settle what other processes left behind."""
-        async with self._lock:
-            self._book.renew(self._under_way)
-            left = self._book.take_over()
-        await self._settle_in_doubt(left, now)
+        await self._at_store(self._book.renew, frozenset(self._under_way))
+        await self._settle_in_doubt(await self._at_store(self._book.take_over), now)
 
     async def _settle_in_doubt(self, in_doubt: Sequence[tuple[str, str, int]], now: datetime) -> None:
         for id, channel, attempt in in_doubt:
             outcome = await self._status(id, channel)
-            async with self._lock:
-                if isinstance(outcome, Sent):
-                    self._book.sent(id, outcome.reference, attempt=attempt)
-                else:
-                    why = "the process ended inside the hand-off"
-                    self._book.again(id, now, why, in_doubt=True, attempt=attempt)
+            if isinstance(outcome, Sent):
+                await self._at_store(partial(self._book.sent, id, outcome.reference, attempt=attempt))
+            else:
+                why = "the process ended inside the hand-off"
+                await self._at_store(partial(self._book.again, id, now, why, in_doubt=True, attempt=attempt))
 
     async def round(self, decided: Decided, now: datetime, channel: str | None = None) -> int:
         """Hand over the notices (of one channel) that are due, at most `AT_ONCE`; how many there were.
 
         Raises what STORE_ERRORS names when the store cannot record it; what is known then is written down by the next round.
         """
-        async with self._lock:
-            self._write_outcomes(decided.policy, now)
-            with self._book.claiming():
-                due = self._book.due(now, AT_ONCE, channel)
-                ready = self._begin_all(due, decided, now)
-            self._under_way |= {handoff.notice.id for handoff, _ in ready}
+        due, ready = await self._at_store(self._claim, decided, now, channel)
         await asyncio.gather(*(self._hand_over(handoff, payload, decided.policy, now) for handoff, payload in ready))
-        async with self._lock:
-            self._write_outcomes(decided.policy, now)  # those that could not be written at once
-        return len(due)
+        if self._outcomes:  # those that could not be written at once
+            await self._at_store(self._write_outcomes, decided.policy, now)
+        return due
+
+    def _claim(self, decided: Decided, now: datetime, channel: str | None) -> tuple[int, list[tuple[Handoff, bytes]]]:
+        """How many were due, and those that are begun."""
+        self._write_outcomes(decided.policy, now)
+        with self._book.claiming():
+            due = self._book.due(now, AT_ONCE, channel)
+            ready = self._begin_all(due, decided, now)
+        self._under_way |= {handoff.notice.id for handoff, _ in ready}
+        return len(due), ready
 
     async def next_due(self, channel: str) -> datetime | None:
         """When the next notice of the channel is to be handed over."""
-        async with self._lock:
-            return self._book.next_due(channel)
+        return await self._at_store(self._book.next_due, channel)
 
     async def ask(self, policy: Policy, now: datetime) -> None:
         """Ask what became of notices that carriers took: what they gave up is offered again or has failed."""
-        async with self._lock:
-            asked = self._book.to_ask(now)
-        for handoff in asked:
-            outcome = await self._status(handoff.notice.id, handoff.notice.channel)
-            async with self._lock:
-                if isinstance(outcome, Sent):
-                    self._book.sent(handoff.notice.id, outcome.reference, attempt=handoff.attempts)
-                elif isinstance(outcome, TryLater | Never):
-                    self._settle(handoff, outcome, policy, now)
+        for handoff in await self._at_store(self._book.to_ask, now):
+            id, attempt = handoff.notice.id, handoff.attempts
+            outcome = await self._status(id, handoff.notice.channel)
+            if isinstance(outcome, Sent):
+                await self._at_store(partial(self._book.sent, id, outcome.reference, attempt=attempt))
+            elif isinstance(outcome, TryLater | Never):
+                await self._at_store(self._settle, handoff, outcome, policy, now)
 
     async def _status(self, id: str, channel: str) -> Outcome | None:
         """What the carrier says of an earlier hand-off; None where it cannot be asked."""
@@ -181,9 +179,8 @@ class Dispatcher:
             except Exception as error:  # a carrier that breaks its promise costs no notice
                 outcome = Unknown(f"{type(error).__name__}: {error}")
         self._outcomes[notice.id] = (handoff, outcome)
-        async with self._lock:
-            with contextlib.suppress(*STORE_ERRORS):  # the round tries once more, then says so
-                self._write_outcomes(policy, now)
+        with contextlib.suppress(*STORE_ERRORS):  # the round tries once more, then says so
+            await self._at_store(self._write_outcomes, policy, now)
 
     def _write_outcomes(self, policy: Policy, now: datetime) -> None:
         for id, (handoff, outcome) in list(self._outcomes.items()):

@@ -5,8 +5,8 @@
     files    -> edited, and still          -> settle again; subjects concerned are due now
     outbox   -> notice due                 -> dispatcher, one loop per channel: a slow relay does not hold SMS
 
-One lock stands before the store. Work on it runs in a thread, so that the loop goes on answering. Any failure to commit is
-answered as "not accepted, try again" and the service goes on; nothing is kept in memory that a crash could lose.
+Work on the store is done one piece at a time, in a thread of its own (`at_store`). Any failure to commit is answered as "not
+accepted, try again" and the service goes on; nothing is kept in memory that a crash could lose.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import threading
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,12 +24,13 @@ import msgspec
 from alerts.channels.render import Templates
 from alerts.core.ports import Answer, Unavailable
 from alerts.runtime import clock
+from alerts.runtime.at_store import StoreThread
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.in_force import InForce
 from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
 from alerts.runtime.meters import Meters
 from alerts.runtime.settings import Settings, channels
-from alerts.runtime.settle import Decided, Read
+from alerts.runtime.settle import Decided
 from alerts.store.book import LEASE_S
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.sqlite import SqliteStore
@@ -61,15 +61,14 @@ class Service:
         self._store = SqliteStore(settings.database, kept_event(lambda: self.decided), _name(settings))
         self.rules = InForce(settings.rules, decided, self._store)
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(maxsize=10_000)
-        self._lock = asyncio.Lock()
-        self._turning = threading.Lock()
+        self._at_store = StoreThread()
         carriers = channels(settings)
         self._work, self._mail = asyncio.Event(), asyncio.Event()  # `_mail` is set once, then there is a new one
         self._channels = tuple(carriers)
         self._leaving, self._dispatching = False, list[asyncio.Task[None]]()
         templates = Templates([settings.templates])
         sender = Sender(settings.mail_from, settings.mail_domain)
-        self._dispatcher = Dispatcher(self._store.book, self._lock, carriers, templates, sender)
+        self._dispatcher = Dispatcher(self._store.book, self._at_store, carriers, templates, sender)
         self.rules.start(clock.now())
 
     @property
@@ -100,8 +99,8 @@ class Service:
                     tasks.create_task(self._notices())
                 tasks.create_task(self._watch())
         finally:
-            with self._turning:  # a turn in its thread goes on to its end when its task is cancelled
-                self._store.close()
+            self._at_store.close()
+            self._store.close()
 
     # Turns --------------------------------------------------------------------------------------------------------------
 
@@ -109,8 +108,7 @@ class Service:
         while True:
             group = self._next_group()
             try:
-                async with self._lock:
-                    taken, wait_s = await asyncio.to_thread(self._turn, [raw for raws, _ in group for raw in raws])
+                taken, wait_s = await self._at_store(self._turn, [raw for raws, _ in group for raw in raws])
             except Unavailable as error:
                 log.error("the store cannot commit, nothing was accepted: %s", error)
                 _refuse(group, error)
@@ -131,7 +129,7 @@ class Service:
 
     def _turn(self, raws: Sequence[bytes]) -> tuple[Taken, float]:
         """One turn, and how long until the next one is needed if nothing comes."""
-        with self._turning, self.meters.turn(len(raws)):
+        with self.meters.turn(len(raws)):
             decided = self.decided
             now = clock.now()
             try:
@@ -223,16 +221,11 @@ class Service:
             if read is None:
                 continue
             try:
-                async with self._lock:
-                    await asyncio.to_thread(self._settle, read, now)
+                await self._at_store(self.rules.settle, read, now)
             except STORE_ERRORS as error:
                 log.error("the edited rules are not in force yet, the store cannot take them over: %s", error)
             self._work.set()
             self._wake_dispatch()
-
-    def _settle(self, read: Read, now: datetime) -> None:
-        with self._turning:
-            self.rules.settle(read, now)
 
 
 def _name(settings: Settings) -> str:

@@ -5,7 +5,6 @@ Nothing that was delivered is sent again, what is doubtful is listed, the regist
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from alerts.store import doubt
 from alerts.store.database import Where
 from tests.copies.conftest import Station, settings_of
 from tests.runtime.conftest import Run
-from tests.runtime.office import Office, event, extension, officers, permit, statuses, wib
+from tests.runtime.office import Office, directly, event, extension, officers, permit, statuses, wib
 from tests.runtime.test_dispatcher import SENDER, TEMPLATES
 
 COMPLETE = {"last_record_at": "2026-03-11T00:00:00+07:00", "count": 1, "complete_until": "2026-03-11T00:00:00+07:00"}
@@ -71,7 +70,7 @@ class Rehearsal:
     async def dispatch(self) -> list[Told]:
         """All that is due by the clock; what it said."""
         before = len(self.carrier.taken)
-        dispatcher = Dispatcher(self.office.store.book, asyncio.Lock(), {"email": self.carrier}, TEMPLATES, SENDER)
+        dispatcher = Dispatcher(self.office.store.book, directly, {"email": self.carrier}, TEMPLATES, SENDER)
         while await dispatcher.round(self.office.decided, self.office.now):
             assert self.office.store.book.owed().balanced
         said = [line for notice in self.carrier.taken[before:] for line in self.lines(notice)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import msgspec
@@ -13,7 +12,7 @@ from alerts.channels.render import Templates
 from alerts.core.calendar import WIB
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from tests.found.province import Province, complete, departure, overstay, person
-from tests.runtime.office import ROOT, wib
+from tests.runtime.office import ROOT, directly, wib
 
 
 class Gateway:
@@ -38,7 +37,7 @@ def gateway(province: Province) -> Iterator[Gateway]:
 
 async def hand_over_until(province: Province, gateway: Gateway, time: str) -> None:
     sender, templates = Sender("Uji <uji@lapor-dini.example>", "lapor-dini.example"), Templates([ROOT / "templates"])
-    dispatcher = Dispatcher(province.store.book, asyncio.Lock(), {"sms": gateway}, templates, sender)
+    dispatcher = Dispatcher(province.store.book, directly, {"sms": gateway}, templates, sender)
     while (due := province.store.book.next_due("sms")) is not None and due <= wib(time):
         province.now = max(province.now, due)
         await dispatcher.round(province.decided, province.now, "sms")

@@ -51,6 +51,10 @@ class Running:
         assert done, "no answer"
         return await accepting
 
+    async def at_store(self, work: Callable[..., object], *values: object) -> None:
+        """Do something to the store while the service does not use it."""
+        await self.service._at_store(work, *values)
+
     async def edit(self, name: str, old: str, new: str) -> None:
         """Edit a file and wait until it is in force and everything concerned was judged."""
         before = self.service.decided

@@ -13,16 +13,19 @@ import msgspec
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from alerts.channels import Channel
+from alerts.channels import Channel, Outcome, Sent
 from alerts.channels.email import EmailChannel
 from alerts.channels.render import Templates
 from alerts.core.policy import Policy
 from alerts.core.rules import Rule, Severity, Text
+from alerts.runtime.at_store import StoreThread
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.settle import Decided
 from alerts.store.book import SqliteBook
+from alerts.store.database import connect
 from alerts.store.pages import NoticeRow, Pages
-from tests.runtime.office import ROOT, Office, extension, permit, with_rule
+from tests.runtime.office import ROOT, Office, directly, extension, permit, with_rule
+from tests.servers.databases import where
 
 SENDER = Sender("Lapor Dini <lapor-dini@lapor-dini.example>", "lapor-dini.example")
 TEMPLATES = Templates([ROOT / "templates"])
@@ -69,7 +72,7 @@ async def listening(relay: Relay) -> AsyncIterator[dict[str, Channel]]:
 
 
 def dispatcher(office: Office, carriers: dict[str, Channel], templates: Templates = TEMPLATES) -> Dispatcher:
-    return Dispatcher(office.store.book, asyncio.Lock(), carriers, templates, SENDER)
+    return Dispatcher(office.store.book, directly, carriers, templates, SENDER)
 
 
 async def all_that_is_due(office: Office, carriers: dict[str, Channel]) -> int:
@@ -322,6 +325,30 @@ async def test_of_two_severities_the_worse_comes_with_its_own_wait(office: Offic
     office.accept(permit(1))
     assert notice(office).send_after - office.now == timedelta(minutes=60)
     assert Pages(office.where).books().balanced
+
+
+async def test_a_row_that_another_program_holds_keeps_the_loop_waiting_for_nothing(owing: Office) -> None:
+    owing.later(minutes=2)
+    holder, at_store, held = connect(where(owing.path)), StoreThread(), asyncio.Event()
+
+    class Carrier:
+        async def send(self, address: str, notice: str, payload: bytes) -> Outcome:
+            holder.execute("BEGIN IMMEDIATE")
+            holder.execute("UPDATE notices SET reason = 'held'")
+            held.set()
+            return Sent("taken")
+
+    it = Dispatcher(owing.store.book, at_store, {"email": Carrier()}, TEMPLATES, SENDER)
+    round = asyncio.create_task(it.round(owing.decided, owing.now))
+    await held.wait()
+    for _ in range(1000):
+        await asyncio.sleep(0)  # the loop goes round
+    assert not round.done(), "the outcome waits for the row"
+    holder.execute("ROLLBACK")
+    assert await round == 1
+    at_store.close()
+    holder.close()
+    assert notice(owing).state == "sent"
 
 
 # Many dispatchers -------------------------------------------------------------------------------------------------------

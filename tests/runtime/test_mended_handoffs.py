@@ -161,9 +161,9 @@ async def test_a_relay_that_hangs_does_not_hold_the_sms(tmp_path: Path, editable
         it.service._dispatcher._carriers = {**it.service._dispatcher._carriers, "email": Slow()}
         await it.accept(overstay(1))
         await asyncio.wait_for(hangs.wait(), 10)
-        async with it.service._lock:  # by the policy an SMS waits for the morning, unless it is critical
-            it.service._store.connection.execute("UPDATE notices SET send_after = 0 WHERE channel = 'sms'")
-            it.service._store.connection.execute("UPDATE notice_lines SET severity = 4")
+        # By the policy an SMS waits for the morning, unless it is critical.
+        for sql in ("UPDATE notices SET send_after = 0 WHERE channel = 'sms'", "UPDATE notice_lines SET severity = 4"):
+            await it.at_store(it.service._store.connection.execute, sql)
         it.service._mail.set()
         await it.until(
             lambda: (

@@ -20,8 +20,7 @@ async def test_an_edit_while_another_program_holds_the_store_comes_into_force_af
 ) -> None:
     async with running(tmp_path, editable) as it:
         await it.accept(overstay(1))
-        async with it.service._lock:
-            impatient(it.service._store.connection)
+        await it.at_store(impatient, it.service._store.connection)
         before = it.service.decided
         tried: list[object] = []
         turn = it.service._store.turn
@@ -42,8 +41,7 @@ async def test_a_clock_that_is_set_back_withdraws_nothing(
     now = clock.now
     monkeypatch.setattr(clock, "now", lambda: now() - timedelta(days=30))
     async with running(tmp_path, editable) as it:
-        async with it.service._lock:
-            it.service._store.judge_again(["person"], clock.now(), it.service.decided.fingerprint)
+        await it.at_store(it.service._store.judge_again, ["person"], clock.now(), it.service.decided.fingerprint)
         await it.accept()
         await it.accept()
         assert it.alert().state == "raised"

@@ -163,14 +163,12 @@ async def test_an_edit_while_the_disk_takes_nothing_comes_into_force_when_it_doe
 ) -> None:
     async with running(tmp_path, editable) as it:
         await it.accept(overstay(0))
-        async with it.service._lock:
-            broken = ExitStack()
-            broken.enter_context(refusing(it.service._store.connection))
+        broken = ExitStack()
+        await it.at_store(broken.enter_context, refusing(it.service._store.connection))
         edit(editable, "stay_expired", "status: active", "status: retired")
         await asyncio.wait({it.task}, timeout=1)
         assert not it.task.done(), "the service goes on"
-        async with it.service._lock:
-            broken.close()
+        await it.at_store(broken.close)
         await it.until(lambda: it.alert().state == "withdrawn", "the edit is in force")
 
 

@@ -46,8 +46,7 @@ async def test_nothing_is_accepted_while_the_disk_takes_nothing_and_all_of_it_af
     async with running(tmp_path, quick) as it:
         assert statuses(await it.accept(overstay(0))) == ["accepted"]
         broken = ExitStack()
-        async with it.service._lock:
-            broken.enter_context(fault(it.service._store.connection))
+        await it.at_store(broken.enter_context, fault(it.service._store.connection))
         batch = [overstay(number) for number in range(1, 200)]
         for _ in range(3):
             with pytest.raises(Unavailable):
@@ -56,8 +55,7 @@ async def test_nothing_is_accepted_while_the_disk_takes_nothing_and_all_of_it_af
             assert list(reader.execute("SELECT count(*) FROM events")) == [(1,)]
             assert dict(reader.execute("SELECT * FROM counters"))["received"] == 1
         assert it.service.check([overstay(1)])[0].status == "valid", "it still answers what needs no room"
-        async with it.service._lock:
-            broken.close()
+        await it.at_store(broken.close)
         answers = await it.accept(overstay(0), *batch)
         assert statuses(answers) == ["duplicate", *["accepted"] * 199]
         assert answers[0].receipt == "R-000001"
@@ -69,8 +67,7 @@ async def test_nothing_is_accepted_while_the_disk_takes_nothing_and_all_of_it_af
 async def test_a_store_held_by_another_program_is_answered_as_not_accepted(tmp_path: Path, quick: Path) -> None:
     async with running(tmp_path, quick) as it:
         await it.accept(overstay(0))
-        async with it.service._lock:
-            impatient(it.service._store.connection)
+        await it.at_store(impatient, it.service._store.connection)
         with held(it.settings.database), pytest.raises(Unavailable):
             await it.accept(overstay(1))
         assert statuses(await it.accept(overstay(1))) == ["accepted"]

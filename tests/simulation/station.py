@@ -23,6 +23,7 @@ from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.intake import Taken, kept_event, read_event, take_safely
 from alerts.runtime.settle import Decided, kinds_to_judge_again
 from alerts.store.sqlite import SqliteStore
+from tests.runtime.office import directly
 from tests.simulation.carriers import Gateway, Relay
 from tests.simulation.edits import SHIPPED, decisions
 from tests.simulation.faults import CRASHES, Crash, Faults, Plug
@@ -73,7 +74,7 @@ class Station:
         self._plug = Plug(self.store.connection)
         for carrier in self.carriers.values():
             carrier.plug = self._plug
-        self._dispatcher = Dispatcher(self.store.book, asyncio.Lock(), self.carriers, TEMPLATES, SENDER)
+        self._dispatcher = Dispatcher(self.store.book, directly, self.carriers, TEMPLATES, SENDER)
         self.up, self.begun = True, False
 
     def _begin(self) -> None:

@@ -18,7 +18,7 @@ from alerts.runtime.intake import kept_event
 from alerts.runtime.settle import Decided
 from alerts.store.database import Address
 from alerts.store.sqlite import SqliteStore
-from tests.runtime.office import NOW, ROOT, Office, decisions, permit, rules_folder
+from tests.runtime.office import NOW, ROOT, Office, decisions, directly, permit, rules_folder
 from tests.servers.databases import postgres
 
 NOTICES = 100
@@ -134,9 +134,7 @@ def dispatch(office: OnPostgres, name: str, carrier: Carrier, start: threading.B
     async def rounds() -> None:
         with named(office, name) as store:
             sender = Sender("Lapor Dini <lapor-dini@lapor-dini.example>", "lapor-dini.example")
-            dispatcher = Dispatcher(
-                store.book, asyncio.Lock(), {"email": carrier}, Templates([ROOT / "templates"]), sender
-            )
+            dispatcher = Dispatcher(store.book, directly, {"email": carrier}, Templates([ROOT / "templates"]), sender)
             start.wait()
             while await dispatcher.round(office.decided, office.now, "email"):
                 pass

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import shutil
@@ -26,6 +25,7 @@ from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.pages import AlertFilter, AlertRow, Pages
 from alerts.store.sqlite import SqliteStore
 from alerts.web.app import RulesState, Work, create_app
+from tests.runtime.office import directly
 from tests.servers.databases import where
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,7 @@ class Office:
         """Hand over, to the mailbox, what is due."""
         carriers = {channel: Mailbox(self.mailbox, channel) for channel in ("email", "sms")}
         sender = Sender("Lapor Dini <lapor-dini@lapor-dini.example>", "lapor-dini.example")
-        dispatcher = Dispatcher(self.store.book, asyncio.Lock(), carriers, Templates([ROOT / "templates"]), sender)
+        dispatcher = Dispatcher(self.store.book, directly, carriers, Templates([ROOT / "templates"]), sender)
         while await dispatcher.round(self.decided, self.now):
             pass
 
