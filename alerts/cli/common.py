@@ -20,7 +20,7 @@ from alerts.runtime.settings import Settings, SettingsError, read_settings
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.database import Address, SchemaError, Where, exists
 from alerts.store.errors import STORE_ERRORS
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 
 RulesOption = Annotated[
     Path | None, typer.Option("--rules", help="Folder of rules [default: LAPOR_RULES, else the shipped ones].")
@@ -65,12 +65,12 @@ def database_of(settings: Settings) -> Where:
     return settings.database
 
 
-def store_of(database: Where, decided: Decided) -> SqliteStore:
+def store_of(database: Where, decided: Decided) -> Store:
     """The database, made if it is not there."""
     try:
         if isinstance(database, Path):
             database.parent.mkdir(parents=True, exist_ok=True)
-        return SqliteStore(database, kept_event(lambda: decided))
+        return Store(database, kept_event(lambda: decided))
     except (SchemaError, *STORE_ERRORS, OSError) as error:
         fail(UNUSABLE, f"{database}: {error}")
 

@@ -16,7 +16,7 @@ from alerts.files.reading import counted
 from alerts.runtime import clock
 from alerts.store.database import Connection, SchemaError, connect, migrate
 from alerts.store.errors import STORE_ERRORS
-from alerts.store.guard import HoldRow, SqliteGuardBook
+from alerts.store.guard import HoldRow, StoredGuardBook
 
 Rule = Annotated[str, typer.Argument(help="Id of the held rule.")]
 By = Annotated[str, typer.Option(help="Your name. Two different persons have to say the same.")]
@@ -26,7 +26,7 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept in the log of each al
 def guard_list(as_json: JsonOption = False) -> None:
     """Rules whose notices are held: since when, how many alerts wait, why, and who wants what."""
     with closing(_opened(readonly=True)) as connection:
-        rows = SqliteGuardBook(connection).rows()
+        rows = StoredGuardBook(connection).rows()
     for row in rows:
         if as_json:
             votes = [msgspec.structs.asdict(vote) for vote in row.votes]
@@ -69,7 +69,7 @@ def _vote(vote: Vote) -> None:
     if not vote.person or not vote.reason:
         fail(UNUSABLE, "write who says so and why: --by NAME --reason REASON")
     with closing(_opened()) as connection:
-        book = SqliteGuardBook(connection)
+        book = StoredGuardBook(connection)
         if vote.rule not in {hold.rule for hold in book.holds()}:
             err.print(f"{vote.rule} is not held; see lapor-dini guard list", markup=False)
             raise typer.Exit(WRONG)

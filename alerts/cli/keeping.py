@@ -26,7 +26,7 @@ from alerts.runtime.in_force import InForce
 from alerts.runtime.intake import read_event, take
 from alerts.runtime.settle import Decided
 from alerts.store.pages import STANDING, AlertFilter, Pages
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from alerts.web.sources import seen
 from alerts.web.why import WaitingLine, waiting_line
 from alerts.web.words import length
@@ -138,7 +138,7 @@ def rebuild(
             )
 
 
-def check_register(store: SqliteStore, decided: Decided) -> None:
+def check_register(store: Store, decided: Decided) -> None:
     """Say whether register and alerts equal the events; the end where they do not."""
     with progress("folding") as report:
         fresh, total = rebuilding.refold(store, decided, report)

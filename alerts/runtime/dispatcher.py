@@ -27,7 +27,7 @@ from alerts.core.policy import Policy
 from alerts.core.rules import Severity, Text
 from alerts.runtime.at_store import AtStore
 from alerts.runtime.settle import Decided
-from alerts.store.book import AlertRow, Handoff, SqliteBook
+from alerts.store.book import AlertRow, Handoff, StoredBook
 from alerts.store.errors import STORE_ERRORS
 
 AT_ONCE = 8  # hand-offs of one channel under way together
@@ -49,7 +49,7 @@ class Dispatcher:
 
     def __init__(
         self,
-        book: SqliteBook,
+        book: StoredBook,
         at_store: AtStore,
         carriers: Mapping[str, Channel],
         templates: Templates,

@@ -11,11 +11,11 @@ import msgspec
 from alerts.channels.render import Templates
 from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided, read_decisions
-from alerts.store.book import SqliteBook
+from alerts.store.book import StoredBook
 from alerts.store.database import Connection, SchemaError, checked, connect, exists, to_us
 from alerts.store.doubt import doubtful, restored
 from alerts.store.errors import STORE_ERRORS
-from alerts.store.guard import SqliteGuardBook
+from alerts.store.guard import StoredGuardBook
 from alerts.store.pages import Pages
 
 FREE_BYTES = 500_000_000
@@ -114,7 +114,7 @@ def _database(settings: Settings, now: datetime) -> Iterator[Finding]:
     ((failed,),) = connection.execute("SELECT count(*) FROM notices WHERE state = 'failed'")
     if failed:
         yield Finding("warning", f"{failed} notices failed", "see their reasons on the page /notices")
-    for row in SqliteGuardBook(connection).rows():
+    for row in StoredGuardBook(connection).rows():
         what = f"the notices of rule {row.hold.rule} are held since {row.hold.since:%Y-%m-%d %H:%M} UTC, {row.waiting} alerts wait"
         yield Finding("warning", what, "lapor-dini guard list, then release or drop, two persons")
     ((open_events,),) = connection.execute("SELECT count(*) FROM quarantine WHERE state = 'open'")
@@ -133,7 +133,7 @@ def books(connection: Connection) -> Iterator[Finding]:
         **counts
     )
     yield Finding("ok" if right else "wrong", text, "" if right else "report this: events were lost from the books")
-    owed = SqliteBook(connection).owed()
+    owed = StoredBook(connection).owed()
     text = f"owed {owed.owed} = sent {owed.sent} + pending {owed.pending} + failed {owed.failed}; maybe twice {owed.maybe_twice}"
     yield Finding(
         "ok" if owed.balanced else "wrong",

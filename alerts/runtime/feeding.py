@@ -18,7 +18,7 @@ from alerts.runtime.meters import Meters
 from alerts.runtime.settings import Settings
 from alerts.runtime.settle import Decided
 from alerts.store.errors import STORE_ERRORS
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from alerts.store.topics import positions, write_positions
 
 LOOK_EVERY_S = 2.0
@@ -28,7 +28,7 @@ class Fed:
     """One worker's engine; `apply` is called by one thread. Raises SchemaError and what STORE_ERRORS names at construction."""
 
     def __init__(self, settings: Settings, decided: Decided) -> None:
-        self._store = SqliteStore(settings.database, kept_event(lambda: self.rules.decided))
+        self._store = Store(settings.database, kept_event(lambda: self.rules.decided))
         self.rules = InForce(settings.rules, decided, self._store)
         self.meters = Meters()
         self.rules.start(clock.now())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from alerts.core.admins import Matter, notices_to_admins, refused
 from alerts.runtime.settle import Decided, Read, files_fingerprint, kinds_to_judge_again, read_still
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 
 REFUSED = "files refused since"  # a note in the store, so that a restart tells nothing twice
 
@@ -21,7 +21,7 @@ log = logging.getLogger("lapor-dini")
 
 
 class InForce:
-    def __init__(self, root: Path, decided: Decided, store: SqliteStore) -> None:
+    def __init__(self, root: Path, decided: Decided, store: Store) -> None:
         self.decided = decided
         self.problems: tuple[str, ...] = ()  # why the newest edit of the files is not in force...
         self.refused_since: datetime | None = None  # ...and since when

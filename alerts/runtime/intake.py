@@ -29,7 +29,7 @@ from alerts.runtime.settle import Decided
 from alerts.store.database import transaction
 from alerts.store.doubt import restored
 from alerts.store.errors import STORE_ERRORS, Transient
-from alerts.store.sqlite import Quarantined, SqliteStore, what_supersedes
+from alerts.store.store import Quarantined, Store, what_supersedes
 
 log = logging.getLogger("lapor-dini")
 
@@ -99,7 +99,7 @@ def check(raws: Sequence[bytes], now: datetime, decided: Decided) -> list[Answer
 
 
 def take(
-    store: SqliteStore,
+    store: Store,
     decided: Decided,
     group: Sequence[tuple[bytes, Read]],
     now: datetime,
@@ -117,7 +117,7 @@ def take(
 
 
 def _take(
-    store: SqliteStore, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime, tell: bool, retried: bool
+    store: Store, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime, tell: bool, retried: bool
 ) -> Taken:
     refused = [(raw, read) for raw, read in group if isinstance(read, Rejection)]
     meant = {(rejection.source, rejection.id): what_supersedes(raw) for raw, rejection in refused}
@@ -147,7 +147,7 @@ def _take(
     return Taken(tuple(answers), effects.changes, tuple(notices), more_due)
 
 
-def in_turn(store: SqliteStore, work: Callable[[], T]) -> T:
+def in_turn(store: Store, work: Callable[[], T]) -> T:
     """What `work` gives, done inside one turn of the store; it is done again where the database took it back for reasons of its
     own. Raises Unavailable; and Transient where this is part of something larger, which is then done again as a whole."""
     for wait_s in (*AGAIN_AFTER_S, None):
@@ -176,7 +176,7 @@ def _tell_refused(refused: Sequence[Rejection]) -> None:
 
 
 def _to_tell(
-    store: SqliteStore, decided: Decided, changes: Sequence[Change], now: datetime
+    store: Store, decided: Decided, changes: Sequence[Change], now: datetime
 ) -> tuple[Guarded, tuple[Notice, ...]]:
     """What the guard says of the changes, and the notices that follow."""
     units, policy = decided.settled.units, decided.policy
@@ -192,7 +192,7 @@ def _to_tell(
     return guarded, notices
 
 
-def _corrects(store: SqliteStore, event: Event, refused: Mapping[tuple[str | None, str | None], str | None]) -> Event:
+def _corrects(store: Store, event: Event, refused: Mapping[tuple[str | None, str | None], str | None]) -> Event:
     """The event, correcting what it really corrects: where it replaces one in quarantine, what that one had meant to correct."""
     if not event.supersedes:
         return event
@@ -207,14 +207,14 @@ def _corrects(store: SqliteStore, event: Event, refused: Mapping[tuple[str | Non
     return event
 
 
-def take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime) -> Taken:
+def take_safely(store: Store, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime) -> Taken:
     """As `take`; an event that makes judging fail is found by halving the group, and quarantined. That is a defect of ours."""
     one = group[0][1] if len(group) == 1 else None
     with working_on(group), about(one.source, one.id) if one else nullcontext():
         return _take_safely(store, decided, group, now)
 
 
-def _take_safely(store: SqliteStore, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime) -> Taken:
+def _take_safely(store: Store, decided: Decided, group: Sequence[tuple[bytes, Read]], now: datetime) -> Taken:
     try:
         return take(store, decided, group, now)
     except (Unavailable, Transient):

@@ -19,7 +19,7 @@ from alerts.runtime.settle import Decided
 from alerts.runtime.why import NoAnswer, facts_of, linked_to
 from alerts.store.database import Connection, Where, connect, from_us, json_array, to_us
 from alerts.store.pages import AlertRow
-from alerts.store.register import SqliteRegister
+from alerts.store.register import StoredRegister
 
 _EVENT = "SELECT number, source, id, supersedes, received, raw FROM events"
 
@@ -29,7 +29,7 @@ def read_alert(database: Where, alert: AlertRow, decided: Decided) -> RealAlert:
     identifier = identifier_of_key(alert.subject) if alert.subject.startswith("person:") else alert.subject
     with closing(connect(database, readonly=True)) as connection:
         connection.execute("BEGIN")
-        register = SqliteRegister(connection, kept_event(lambda: decided))
+        register = StoredRegister(connection, kept_event(lambda: decided))
         subject = next(iter(register.subjects(register.find([identifier]).values()).values()), None)
         if subject is None:
             raise NoAnswer(f"no kept event speaks of {alert.subject} any more; write another alert")
@@ -45,7 +45,7 @@ def read_alert(database: Where, alert: AlertRow, decided: Decided) -> RealAlert:
     return RealAlert(alert.id, alert.rule, alert.subject, alert.item, history, events, frozenset(own))
 
 
-def _wanted(register: SqliteRegister, subject: AnySubject) -> set[tuple[str, str]]:
+def _wanted(register: StoredRegister, subject: AnySubject) -> set[tuple[str, str]]:
     """The events behind the facts of the subject and of the employers it is linked to, and those that closed its alerts."""
     kept = (subject.facts, *linked_to(register, subject).values())
     facts = {(fact.source, fact.id) for facts in kept for fact in facts_of(facts)}

@@ -19,8 +19,8 @@ from alerts.runtime.intake import kept_event
 from alerts.runtime.recorded import Progress
 from alerts.runtime.settle import Decided
 from alerts.store.database import Connection, from_us, stream, to_us, transaction
-from alerts.store.register import SqliteRegister
-from alerts.store.sqlite import SqliteStore
+from alerts.store.register import StoredRegister
+from alerts.store.store import Store
 
 BATCH = 1000
 
@@ -32,7 +32,7 @@ class Difference(msgspec.Struct, frozen=True):
     what: str
 
 
-def refold(store: SqliteStore, decided: Decided, progress: Progress) -> tuple[MemoryRegister, int]:
+def refold(store: Store, decided: Decided, progress: Progress) -> tuple[MemoryRegister, int]:
     """A register made from nothing but the events kept, judged as of the last turn of the store; and how many they are."""
     return fold(store.connection, decided, store.register.last_turn(), progress)
 
@@ -48,7 +48,7 @@ def fold(
     ever = connection.execute("SELECT id, subject, rule, item FROM alerts")
     read = kept_event(lambda: decided)
     alerts = {id: AlertRef(subject, rule, item) for id, subject, rule, item in ever}
-    register = MemoryRegister(alerts, SqliteRegister(connection, read).held(alerts))
+    register = MemoryRegister(alerts, StoredRegister(connection, read).held(alerts))
     last = to_us(until) if until else sys.maxsize
     ((total,),) = connection.execute("SELECT count(*) FROM events WHERE received <= ?", (last,))
     batch: list[Any] = []
@@ -68,7 +68,7 @@ def fold(
     return register, total
 
 
-def differences(store: SqliteStore, fresh: MemoryRegister) -> Iterator[Difference]:
+def differences(store: Store, fresh: MemoryRegister) -> Iterator[Difference]:
     """Where the stored register and its standing alerts differ from a refold. Empty is the proof."""
     stored = {}
     for kind, key, entry in stream(store.connection, "SELECT kind, key, entry FROM subjects"):
@@ -116,7 +116,7 @@ def _compare(stored: AnySubject, saved: Saved) -> Iterator[Difference]:
         yield Difference(stored.key, f"alert {rule} {item} should stand by its events, but does not in the store")
 
 
-def _alerts(store: SqliteStore, stored: dict[str, AnySubject]) -> Iterator[Difference]:
+def _alerts(store: Store, stored: dict[str, AnySubject]) -> Iterator[Difference]:
     """The table of alerts lists exactly those that stand in the entries."""
     sql = "SELECT id, subject FROM alerts WHERE state IN ('raised', 'acknowledged')"
     listed = dict(store.connection.execute(sql))
@@ -125,7 +125,7 @@ def _alerts(store: SqliteStore, stored: dict[str, AnySubject]) -> Iterator[Diffe
         yield Difference(listed.get(alert) or standing[alert], f"alert {alert} is listed or stands, but not both")
 
 
-def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
+def write_anew(store: Store, fresh: MemoryRegister) -> int:
     """Replace the register by the refold; alerts that stand keep what was known of them, and all is due to be judged.
 
     Returns how many subjects were written. Entries that cannot be read are no obstacle.
@@ -154,7 +154,7 @@ def write_anew(store: SqliteStore, fresh: MemoryRegister) -> int:
     return len(fresh.stored)
 
 
-def _known_to_stand(store: SqliteStore, folded: Mapping[str, Sequence[Standing]]) -> dict[str, tuple[Standing, ...]]:
+def _known_to_stand(store: Store, folded: Mapping[str, Sequence[Standing]]) -> dict[str, tuple[Standing, ...]]:
     """What stands by the table of alerts, for subjects whose entry is lost: as the refold has it, else with what the table knows,
     so that the next turn raises nothing twice and withdraws what no longer holds."""
     known = {s.alert: s for standings in folded.values() for s in standings}

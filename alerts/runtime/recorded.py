@@ -16,7 +16,7 @@ from alerts.core.events.reasons import Rejection
 from alerts.runtime.intake import Read, kept_event, read_event, take
 from alerts.runtime.settle import Decided
 from alerts.store.database import Where, connect, from_us, stream, transaction
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 
 # An event without `receivedtime` is judged at its own time; this stands for "not received yet" while it is decoded.
 _NOT_RECEIVED = datetime(9999, 1, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def as_recorded(raw: bytes, decided: Decided) -> Read:
 
 
 def load(
-    store: SqliteStore,
+    store: Store,
     decided: Decided,
     events: list[tuple[Event, bytes]],
     tell_from: datetime,
@@ -98,7 +98,7 @@ def load(
 
 
 def _turns(
-    store: SqliteStore, events: list[tuple[Event, bytes]], until: datetime
+    store: Store, events: list[tuple[Event, bytes]], until: datetime
 ) -> Iterator[tuple[datetime, list[tuple[Event, bytes]]]]:
     """Every instant at which something is to be judged, in order: receipts, and answers that change by themselves."""
     for received, batch in groupby(events, key=lambda pair: pair[0].received):

@@ -33,7 +33,7 @@ from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided
 from alerts.store.book import LEASE_S
 from alerts.store.errors import STORE_ERRORS
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 
 GROUP_MAX = 5000  # events that wait are committed together, up to this many beyond one batch
 LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
@@ -58,7 +58,7 @@ class Service:
         self._judges, self._hands_over = judges, hands_over
         self.meters = Meters()
         settings.data.mkdir(parents=True, exist_ok=True)
-        self._store = SqliteStore(settings.database, kept_event(lambda: self.decided), _name(settings))
+        self._store = Store(settings.database, kept_event(lambda: self.decided), _name(settings))
         self.rules = InForce(settings.rules, decided, self._store)
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(maxsize=10_000)
         self._at_store = StoreThread()

@@ -43,7 +43,7 @@ from alerts.runtime.rebuild import fold
 from alerts.runtime.recorded import Progress
 from alerts.runtime.settle import Decided
 from alerts.store.database import Connection, Where, connect, from_us, json_array
-from alerts.store.register import SqliteRegister
+from alerts.store.register import StoredRegister
 
 NEAR = 500  # identifiers that are compared with a mistyped one
 
@@ -166,7 +166,7 @@ def explain(
         connection.execute("BEGIN")  # one state of the database for all that is asked
         register: Register
         if at is None:
-            register = SqliteRegister(connection, kept_event(lambda: decided))
+            register = StoredRegister(connection, kept_event(lambda: decided))
         else:
             register, _ = fold(connection, _only(decided, rule), at, progress, until=at)
         ids = register.find([identifier])

@@ -74,7 +74,7 @@ class Owed(msgspec.Struct, frozen=True):
         return self.owed == self.sent + self.pending + self.failed and not self.failed_without_reason
 
 
-class SqliteBook:
+class StoredBook:
     """Implements `core.plan.Book`, and the dispatcher's side of the same rows."""
 
     def __init__(self, connection: Connection, sender: str = "") -> None:

@@ -26,7 +26,7 @@ class HoldRow(msgspec.Struct, frozen=True):
     votes: tuple[Vote, ...]
 
 
-class SqliteGuardBook:
+class StoredGuardBook:
     """Implements `core.guard.GuardBook`."""
 
     def __init__(self, connection: Connection) -> None:

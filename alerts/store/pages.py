@@ -22,11 +22,11 @@ from alerts.core.register.person import links
 from alerts.core.register.subject import AnySubject
 from alerts.core.rules import Severity
 from alerts.store import figures
-from alerts.store.book import Owed, SqliteBook
+from alerts.store.book import Owed, StoredBook
 from alerts.store.database import Connection, Where, connect, from_us, json_array
-from alerts.store.guard import HoldRow, SqliteGuardBook
+from alerts.store.guard import HoldRow, StoredGuardBook
 from alerts.store.lateness import Lateness, measured
-from alerts.store.register import SqliteRegister
+from alerts.store.register import StoredRegister
 
 STANDING = ("raised", "acknowledged")
 LINES_SHOWN = 50  # of one notice
@@ -288,12 +288,12 @@ class Pages:
         with self._read() as db:
             counters = dict(db.execute("SELECT name, value FROM counters"))
             names = ("received", "accepted", "duplicate", "quarantined")
-            return Books(**{name: counters[name] for name in names}, owed=SqliteBook(db).owed())
+            return Books(**{name: counters[name] for name in names}, owed=StoredBook(db).owed())
 
     def holds(self) -> list[HoldRow]:
         """Rules whose notices are held, the longest first."""
         with self._read() as db:
-            return list(SqliteGuardBook(db).rows())
+            return list(StoredGuardBook(db).rows())
 
     # For operators ------------------------------------------------------------------------------------------------------
 
@@ -386,8 +386,8 @@ def _find(db: Connection, ids: Collection[int]) -> dict[int, Found]:
     }
 
 
-def _register(db: Connection) -> SqliteRegister:
-    return SqliteRegister(db, _no_event)
+def _register(db: Connection) -> StoredRegister:
+    return StoredRegister(db, _no_event)
 
 
 def _no_event(raw: bytes, received: datetime, source: str) -> Event:

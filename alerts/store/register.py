@@ -22,7 +22,7 @@ RECENT_MAX = 20_000  # subjects
 DecodeKept = Callable[[bytes, datetime, str], Event]  # raw, received, source of an event that was accepted before
 
 
-class SqliteRegister:
+class StoredRegister:
     """Look-ups by many keys at once: the keys travel as one JSON array, so the statements stay the same and prepared."""
 
     def __init__(self, connection: Connection, decode_kept: DecodeKept) -> None:

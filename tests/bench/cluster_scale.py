@@ -11,7 +11,7 @@ from time import perf_counter
 
 from alerts.runtime.intake import kept_event
 from alerts.store.database import Address, connect
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.bench.scale import DUE, EVENTS, a_tick, an_event, built, complete
 from tests.bench.servers import cpu_s
 from tests.bench.workloads import calm, shipped_rules
@@ -22,7 +22,7 @@ def main() -> None:
     calm()
     url, postmaster, subjects = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     decided = complete(shipped_rules())
-    store = SqliteStore(Address(url), kept_event(lambda: decided))
+    store = Store(Address(url), kept_event(lambda: decided))
     build_s = built(store, decided, subjects)
     other = connect(Address(url))
     other.execute("VACUUM ANALYZE")  # as the server does by itself, now and not in the middle

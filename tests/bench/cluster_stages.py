@@ -17,7 +17,7 @@ from alerts.core import turn as turn_module
 from alerts.runtime import clock, intake
 from alerts.runtime.worker import BATCH
 from alerts.store.database import Address, connect
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.bench.durable import timed
 from tests.bench.servers import cpu_s
 from tests.bench.workloads import calm, shipped_rules
@@ -30,7 +30,7 @@ def main() -> None:
     calm()
     url, postmaster, file = sys.argv[1:]
     raws, decided, spent = Path(file).read_bytes().splitlines()[: EVENTS + WARM], shipped_rules(), dict[str, float]()
-    store = SqliteStore(Address(url), intake.kept_event(lambda: decided))
+    store = Store(Address(url), intake.kept_event(lambda: decided))
 
     def apply(raws: list[bytes]) -> None:
         for at in range(0, len(raws), BATCH):
@@ -50,7 +50,7 @@ def main() -> None:
             ("fold", people, "apply"),
             ("rules", turn_module, "step"),
             ("plan and guard", intake, "_to_tell"),
-            ("write", SqliteStore, "commit"),
+            ("write", Store, "commit"),
         ):
             stack.enter_context(timed(spent, stage, owner, name))
         cpu, server = process_time(), cpu_s(int(postmaster))

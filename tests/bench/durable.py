@@ -28,7 +28,7 @@ from alerts.runtime.recorded import read_recorded
 from alerts.runtime.settle import Decided
 from alerts.store import sqlite
 from alerts.store.database import connect, migrate, transaction
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.bench.workloads import Line, calm, lines_of, shipped_rules, year
 
 BATCH = 5_000
@@ -46,10 +46,10 @@ def batches(lines: Sequence[Line], size: int = BATCH) -> Iterator[tuple[Any, lis
 
 
 @contextmanager
-def opened(decided: Decided) -> Iterator[SqliteStore]:
+def opened(decided: Decided) -> Iterator[Store]:
     """A store in a new folder."""
     with tempfile.TemporaryDirectory() as folder:
-        store = SqliteStore(Path(folder) / "lapor-dini.sqlite", intake.kept_event(lambda: decided))
+        store = Store(Path(folder) / "lapor-dini.sqlite", intake.kept_event(lambda: decided))
         try:
             yield store
         finally:
@@ -167,7 +167,7 @@ def stages(lines: Sequence[Line], decided: Decided) -> dict[str, float]:
         timed(spent, "turn", intake, "turn"),
         timed(spent, "fold", people, "apply"),
         timed(spent, "rules", turn_module, "step"),
-        timed(spent, "store", SqliteStore, "commit"),
+        timed(spent, "store", Store, "commit"),
     ):
         taken(lines, decided)
     spent["identify and look up"] = spent.pop("turn") - spent["fold"] - spent["rules"]

@@ -21,7 +21,7 @@ import msgspec
 
 from alerts.runtime.intake import kept_event, read_event, take
 from alerts.runtime.settle import Decided
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.bench.durable import BATCH, TIMES
 from tests.bench.workloads import calm, permit, shipped_rules
 
@@ -37,7 +37,7 @@ def complete(decided: Decided) -> Decided:
     return msgspec.structs.replace(decided, settled=msgspec.structs.replace(decided.settled, complete={}))
 
 
-def built(store: SqliteStore, decided: Decided, subjects: int) -> float:
+def built(store: Store, decided: Decided, subjects: int) -> float:
     """Take in the permits of all; CPU seconds."""
     begun = process_time()
     for first in range(0, subjects, BATCH):
@@ -47,7 +47,7 @@ def built(store: SqliteStore, decided: Decided, subjects: int) -> float:
     return process_time() - begun
 
 
-def _take(store: SqliteStore, decided: Decided, raws: Iterable[bytes], now: datetime) -> int:
+def _take(store: Store, decided: Decided, raws: Iterable[bytes], now: datetime) -> int:
     """One turn, and those that it leaves due; how many alerts changed."""
     result = take(store, decided, [(raw, read_event(raw, now, decided)) for raw in raws], now, tell=False)
     changes = len(result.changes)
@@ -57,7 +57,7 @@ def _take(store: SqliteStore, decided: Decided, raws: Iterable[bytes], now: date
     return changes
 
 
-def an_event(store: SqliteStore, decided: Decided, subjects: int, series: str) -> float:
+def an_event(store: Store, decided: Decided, subjects: int, series: str) -> float:
     """CPU seconds of one more permit for a person drawn from all."""
     rng, now = random.Random(series), DUE + timedelta(days=1)
     raws = [permit(rng.randrange(subjects), date(2026, 5, 4), now, LATE, f"{series}{n}") for n in range(EVENTS)]
@@ -67,7 +67,7 @@ def an_event(store: SqliteStore, decided: Decided, subjects: int, series: str) -
     return (process_time() - begun) / EVENTS
 
 
-def a_tick(store: SqliteStore, decided: Decided, now: datetime) -> tuple[float, int]:
+def a_tick(store: Store, decided: Decided, now: datetime) -> tuple[float, int]:
     """CPU seconds of time passing, and how many alerts it changed."""
     begun = process_time()
     changed = _take(store, decided, [], now)
@@ -80,11 +80,11 @@ def main() -> None:
     subjects, decided = int(sys.argv[1]), complete(shipped_rules())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lapor-dini.sqlite"
-        store = SqliteStore(path, kept_event(lambda: decided))
+        store = Store(path, kept_event(lambda: decided))
         build_s = built(store, decided, subjects)
         store.close()
         begun = process_time()
-        store = SqliteStore(path, kept_event(lambda: decided))
+        store = Store(path, kept_event(lambda: decided))
         open_s = process_time() - begun
         nothing = [a_tick(store, decided, BUILT + timedelta(days=2))[0] for _ in range(100)]
         due_s, due = a_tick(store, decided, DUE)

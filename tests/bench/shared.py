@@ -19,14 +19,14 @@ from time import process_time
 from alerts.core.judgement import Change
 from alerts.runtime.intake import read_event, take
 from alerts.store.database import transaction
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.bench.durable import BATCH, opened
 from tests.bench.workloads import RECEIVED, RULE_OF, Line, calm, shared_rules
 
 TOGETHER = 1_000  # events received between two deadlines are judged together, up to this many
 
 
-def instants(path: Path, store: SqliteStore, until: datetime) -> Iterator[tuple[datetime, list[bytes]]]:
+def instants(path: Path, store: Store, until: datetime) -> Iterator[tuple[datetime, list[bytes]]]:
     """When something is to be judged, and the events received by then."""
     with path.open("rb") as file:
         events: Iterator[Line] = ((RECEIVED.decode(raw).receivedtime, raw) for raw in file)

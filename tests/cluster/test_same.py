@@ -22,7 +22,7 @@ from alerts.runtime.recorded import load, read_recorded
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.sample.generate import write_sample
 from alerts.store.database import Address, Where, from_us
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.cluster.cluster import cluster
 from tests.e2e.service import ROOT
 from tests.lengths import SOAK_S
@@ -55,7 +55,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory, decided: Decided) -> Record
     )
 
 
-def rows(store: SqliteStore, sql: str) -> list[Any]:
+def rows(store: Store, sql: str) -> list[Any]:
     return [tuple(row) for row in store.connection.execute(sql)]
 
 
@@ -73,7 +73,7 @@ def test_recorded_events_on_a_virtual_clock_make_the_same_changes_in_core_sqlite
     said: dict[str, list[Any]] = {}
     told: dict[str, list[Any]] = {}
     for name, where in places.items():
-        with closing(SqliteStore(where, kept_event(lambda: decided))) as store:
+        with closing(Store(where, kept_event(lambda: decided))) as store:
             load(store, decided, sample, sample[0][0].received, until, lambda done, total: None)
             changes = rows(store, "SELECT at, change, alert, severity, unit, reason FROM alert_changes ORDER BY number")
             said[name] = [(from_us(at), *more) for at, *more in changes]
@@ -111,7 +111,7 @@ def test_events_received_now_through_two_workers_leave_the_same_alerts_standing_
         assert it.run("rebuild", "--check").returncode == 0
     now = datetime.now(UTC)
     group = [(raw, read_event(raw, now, decided)) for _, raw in sample]
-    with closing(SqliteStore(tmp_path / "here.sqlite", kept_event(lambda: decided))) as store:
+    with closing(Store(tmp_path / "here.sqlite", kept_event(lambda: decided))) as store:
         while take(store, decided, group, now).more_due:
             group = []
         by_sqlite = sorted((*row[:-1], bool(row[-1])) for row in rows(store, STANDING))

@@ -11,7 +11,7 @@ import pytest
 from alerts.runtime.intake import kept_event
 from alerts.runtime.settle import Decided
 from alerts.store.database import Address, Where
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.runtime.conftest import _no_settings_of_this_machine, root, run  # noqa: F401 - fixtures
 from tests.runtime.office import NOW, Office, decisions, rules_folder
 from tests.servers.postgres import Server, server
@@ -24,7 +24,7 @@ class Station(Office):
         if isinstance(at, Path):
             at.parent.mkdir(parents=True, exist_ok=True)
         self.where, self.decided, self.now = at, decided, NOW
-        self.store = SqliteStore(at, kept_event(lambda: self.decided))
+        self.store = Store(at, kept_event(lambda: self.decided))
 
 
 def settings_of(at: Where, folder: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from alerts.core.ports import Unavailable
 from alerts.runtime import rebuild
-from alerts.store.sqlite import what_supersedes
+from alerts.store.store import what_supersedes
 from tests.found.province import Province, arrival, permit, person
 
 

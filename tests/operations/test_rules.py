@@ -18,7 +18,7 @@ from alerts.runtime.intake import kept_event
 from alerts.runtime.meters import Meters
 from alerts.runtime.settle import read_decisions
 from alerts.store.pages import Pages
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from alerts.web.app import RulesState, Work, create_app
 from tests.servers.promtool import promtool
 
@@ -70,7 +70,7 @@ async def exported(folder: Path) -> set[str]:
     decided, problems, _ = read_decisions(ROOT / "rules", NOW, NOW.date())
     assert decided, problems
     path = folder / "lapor-dini.sqlite"
-    SqliteStore(path, kept_event(lambda: decided)).close()
+    Store(path, kept_event(lambda: decided)).close()
     meters = Meters()
     work = Work(lambda: meters.turns, lambda: Consumer({("lapor.events.v1", 0): 1}, NOW), meters.registry)
     state = RulesState(decided.settled, (), NOW)

@@ -20,7 +20,7 @@ from alerts.core.memory import MemoryRegister
 from alerts.core.register import fold
 from alerts.core.register.facts import EMPTY
 from alerts.core.register.subject import Awaited
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.properties import (
     test_deadlines,
     test_edits,
@@ -225,7 +225,7 @@ def test_the_law_of_bytes_says_so_when_the_first_line_of_an_instant_is_believed(
 
 EDITS: dict[str, tuple[Plant, Callable[..., None], str, str]] = {
     "nobody is judged again": (
-        lambda monkeypatch: monkeypatch.setattr(SqliteStore, "judge_again", lambda *_: None),
+        lambda monkeypatch: monkeypatch.setattr(Store, "judge_again", lambda *_: None),
         test_edits.test_an_edit_that_changes_the_meaning_judges_again_and_says_what_changed, "a later deadline",
         "not the changes of the edit",
     ),

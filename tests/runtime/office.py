@@ -18,7 +18,7 @@ from alerts.runtime.at_store import Result
 from alerts.runtime.intake import Taken, kept_event, read_event, take_safely
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.pages import AlertFilter, AlertRow, NoticeRow, Pages
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.servers.databases import where
 
 ROOT = Path(__file__).parents[2]
@@ -115,7 +115,7 @@ class Office:
         self.path, self.decided, self.now = path, decided, now
         path.parent.mkdir(parents=True, exist_ok=True)
         self.where = where(path)
-        self.store = SqliteStore(self.where, kept_event(lambda: self.decided))
+        self.store = Store(self.where, kept_event(lambda: self.decided))
 
     def take(self, *raws: bytes) -> Taken:
         """One group."""

@@ -21,7 +21,7 @@ from alerts.core.rules import Rule, Severity, Text
 from alerts.runtime.at_store import StoreThread
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.settle import Decided
-from alerts.store.book import SqliteBook
+from alerts.store.book import StoredBook
 from alerts.store.database import connect
 from alerts.store.pages import NoticeRow, Pages
 from tests.runtime.office import ROOT, Office, directly, extension, permit, with_rule
@@ -356,10 +356,10 @@ async def test_a_row_that_another_program_holds_keeps_the_loop_waiting_for_nothi
 
 def test_what_is_said_of_an_attempt_does_not_count_when_there_was_another_since(owing: Office) -> None:
     (notice,) = owing.notices()
-    late = SqliteBook(owing.store.connection, "frozen")
+    late = StoredBook(owing.store.connection, "frozen")
     late.begin(notice.id, owing.now, b"the words", "", "")
     owing.rows("UPDATE notices SET lease_until = 0")
-    other = SqliteBook(owing.store.connection, "other")
+    other = StoredBook(owing.store.connection, "other")
     assert other.take_over() == [(notice.id, notice.channel, 1)]
     late.failed(notice.id, "what the frozen one says", attempt=1)
     other.again(notice.id, owing.now, "in doubt", in_doubt=True)

@@ -22,7 +22,7 @@ from alerts.core.ports import Unavailable
 from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.intake import Taken, kept_event, read_event, take_safely
 from alerts.runtime.settle import Decided, kinds_to_judge_again
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.runtime.office import directly
 from tests.simulation.carriers import Gateway, Relay
 from tests.simulation.edits import SHIPPED, decisions
@@ -51,7 +51,7 @@ class Station:
         self._seen = "as shipped"  # ...and the one that was read last, in force or not
         self.decided = _read("as shipped")
         self.full = self.up = self.begun = False
-        self.store: SqliteStore
+        self.store: Store
         self.on_start: Callable[[], None] = lambda: None  # what the last process left behind, before it is touched
 
     # Life and death -----------------------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ class Station:
 
     def _open(self) -> None:
         self.decided = _read(self.files)
-        self.store = SqliteStore(self.path, kept_event(lambda: self.decided))
+        self.store = Store(self.path, kept_event(lambda: self.decided))
         self.store.connection.pragma("synchronous", "off")  # the machine stays up when the process dies
         self.store.connection.pragma("max_page_count", 1 if self.full else 2**30)
         self._plug = Plug(self.store.connection)

@@ -22,9 +22,9 @@ from alerts.core.register import person
 from alerts.core.routing import Units
 from alerts.runtime import dispatcher, intake
 from alerts.runtime.dispatcher import Dispatcher
-from alerts.store.book import SqliteBook
-from alerts.store.register import SqliteRegister
-from alerts.store.sqlite import SqliteStore
+from alerts.store.book import StoredBook
+from alerts.store.register import StoredRegister
+from alerts.store.store import Store
 from tests.simulation import station
 from tests.simulation.lives import SECRET_YEAR
 from tests.simulation.simulation import simulate
@@ -35,13 +35,13 @@ Plant = Callable[[Patch], None]
 
 
 def recorded_before_it_is_sent(patch: Patch) -> None:
-    begin = SqliteBook.begin
+    begin = StoredBook.begin
 
-    def begin_and_record(book: SqliteBook, id: str, *more: Any) -> None:
+    def begin_and_record(book: StoredBook, id: str, *more: Any) -> None:
         begin(book, id, *more)
         book.sent(id, "surely")
 
-    patch.setattr(SqliteBook, "begin", begin_and_record)
+    patch.setattr(StoredBook, "begin", begin_and_record)
 
 
 def hand_offs_in_doubt_forgotten(patch: Patch) -> None:
@@ -52,8 +52,8 @@ def hand_offs_in_doubt_forgotten(patch: Patch) -> None:
 
 
 def hand_offs_in_doubt_unmarked(patch: Patch) -> None:
-    again = SqliteBook.again
-    patch.setattr(SqliteBook, "again", lambda book, *what, in_doubt, **more: again(book, *what, in_doubt=False, **more))
+    again = StoredBook.again
+    patch.setattr(StoredBook, "again", lambda book, *what, in_doubt, **more: again(book, *what, in_doubt=False, **more))
 
 
 def duplicates_unknown(patch: Patch) -> None:
@@ -61,7 +61,7 @@ def duplicates_unknown(patch: Patch) -> None:
     turn = intake.turn
 
     class Forgetful:
-        def __init__(self, register: SqliteRegister) -> None:
+        def __init__(self, register: StoredRegister) -> None:
             self._register, self._asked = register, False
 
         def __getattr__(self, name: str) -> Any:
@@ -89,7 +89,7 @@ def answered_before_the_commit(patch: Patch) -> None:
         connection.execute("BEGIN IMMEDIATE")
         yield
 
-    patch.setattr("alerts.store.sqlite.transaction", open_ended)
+    patch.setattr("alerts.store.store.transaction", open_ended)
 
 
 def ralat_forgotten(patch: Patch) -> None:
@@ -98,12 +98,12 @@ def ralat_forgotten(patch: Patch) -> None:
 
 
 def retry_worded_anew(patch: Patch) -> None:
-    due = SqliteBook.due
+    due = StoredBook.due
 
-    def unworded(book: SqliteBook, *what: Any) -> Any:
+    def unworded(book: StoredBook, *what: Any) -> Any:
         return [msgspec.structs.replace(handoff, payload=None) for handoff in due(book, *what)]
 
-    patch.setattr(SqliteBook, "due", unworded)
+    patch.setattr(StoredBook, "due", unworded)
 
 
 def birth_date_leaked(patch: Patch) -> None:
@@ -170,17 +170,17 @@ def next_change_late(patch: Patch) -> None:
 
 
 def due_subjects_forgotten_by_a_restart(patch: Patch) -> None:
-    start = SqliteStore.__init__
+    start = Store.__init__
 
-    def forgetful(store: SqliteStore, *what: Any) -> None:
+    def forgetful(store: Store, *what: Any) -> None:
         start(store, *what)
         store.connection.execute("UPDATE subjects SET next_change = NULL")
 
-    patch.setattr(SqliteStore, "__init__", forgetful)
+    patch.setattr(Store, "__init__", forgetful)
 
 
 def subjects_remembered_after_a_rollback(patch: Patch) -> None:
-    patch.setattr(SqliteRegister, "forget", lambda register: None)
+    patch.setattr(StoredRegister, "forget", lambda register: None)
 
 
 def quiet_hours_ignored(patch: Patch) -> None:
@@ -195,7 +195,7 @@ def limit_per_hour_ignored(patch: Patch) -> None:
         return plan(changes, book, units, msgspec.structs.replace(policy, sms_per_officer_per_hour=100), *more)
 
     patch.setattr(intake, "plan", generous)
-    patch.setattr(SqliteBook, "handed_sms", lambda book, officer, since: ())
+    patch.setattr(StoredBook, "handed_sms", lambda book, officer, since: ())
 
 
 def withdrawal_lost(patch: Patch) -> None:

@@ -17,7 +17,7 @@ from alerts.core.rules import Severity
 from alerts.core.turn import turn
 from alerts.store.database import SchemaError, connect, migrate, transaction
 from alerts.store.errors import STORE_ERRORS
-from alerts.store.sqlite import Quarantined, SqliteStore
+from alerts.store.store import Quarantined, Store
 from tests.properties.worlds import COMPLETE, Batch, decode_kept, decoded, moment
 from tests.servers.databases import failing, tables, where
 
@@ -38,8 +38,8 @@ NOTICE = Notice(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(where(tmp_path / "lapor.db"), decode_kept)
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(where(tmp_path / "lapor.db"), decode_kept)
     yield store
     store.close()
 
@@ -54,11 +54,11 @@ def permit(number: int, passport: str, *, supersedes: str | None = None, **data:
     return [decoded(raw | {"data": {"person": person, "permit_no": f"P{number}", "kind": "ITAS", **valid}})]
 
 
-def everything(store: SqliteStore) -> dict[str, list[Any]]:
+def everything(store: Store) -> dict[str, list[Any]]:
     return tables(store.connection)
 
 
-def judge(store: SqliteStore, batch: Batch) -> Effects:
+def judge(store: Store, batch: Batch) -> Effects:
     return turn(store.register, batch, COMPLETE, NOW)
 
 
@@ -69,7 +69,7 @@ WRITTEN = (
 
 
 @pytest.mark.parametrize("moment_of_failure", WRITTEN)
-def test_a_commit_that_fails_anywhere_leaves_nothing(store: SqliteStore, moment_of_failure: str) -> None:
+def test_a_commit_that_fails_anywhere_leaves_nothing(store: Store, moment_of_failure: str) -> None:
     store.commit(judge(store, permit(1, "X1")), (), ())
     before = everything(store)
     refused = Quarantined(NOW, "imigrasi/a", "q1", "no person", b"{}")
@@ -82,7 +82,7 @@ def test_a_commit_that_fails_anywhere_leaves_nothing(store: SqliteStore, moment_
     assert everything(store) != before
 
 
-def test_an_event_that_is_kept_already_is_not_kept_again(store: SqliteStore) -> None:
+def test_an_event_that_is_kept_already_is_not_kept_again(store: Store) -> None:
     effects = judge(store, permit(1, "X1"))
     store.commit(effects, (), ())
     before = everything(store)
@@ -91,14 +91,14 @@ def test_an_event_that_is_kept_already_is_not_kept_again(store: SqliteStore) -> 
     assert everything(store) == before
 
 
-def test_the_counters_add_up(store: SqliteStore) -> None:
+def test_the_counters_add_up(store: Store) -> None:
     batch = [*permit(1, "X1"), *permit(2, "X2"), *permit(1, "X1")]
     store.commit(judge(store, batch), (), (Quarantined(NOW, None, None, "not JSON", b"{"),))
     counts = dict(store.connection.execute("SELECT name, value FROM counters"))
     assert counts == {"received": 4, "accepted": 2, "duplicate": 1, "quarantined": 1}
 
 
-def test_a_planned_notice_is_read_and_written_line_by_line(store: SqliteStore) -> None:
+def test_a_planned_notice_is_read_and_written_line_by_line(store: Store) -> None:
     first, second = NOTICE.lines
     store.commit(Effects(), (NOTICE,), ())
     one = msgspec.structs.replace(NOTICE, lines=(first,), others=True)
@@ -111,7 +111,7 @@ def test_a_planned_notice_is_read_and_written_line_by_line(store: SqliteStore) -
     assert store.book.planned([], ["a1"]) == []
 
 
-def test_who_may_have_been_told_is_told_and_who_was_not_is_not(store: SqliteStore) -> None:
+def test_who_may_have_been_told_is_told_and_who_was_not_is_not(store: Store) -> None:
     states = {"planned": False, "sending": True, "sent": True, "failed": False, "cancelled": False}
     notices = [msgspec.structs.replace(NOTICE, id=s, officer=s, state=s, reason="uji") for s in states]
     ralat = msgspec.structs.replace(NOTICE, id="ralat", kind=RALAT, officer="ralat", state="sent")
@@ -119,7 +119,7 @@ def test_who_may_have_been_told_is_told_and_who_was_not_is_not(store: SqliteStor
     assert {told.officer for told in store.book.told(["a1"])} == {state for state, told in states.items() if told}
 
 
-def test_a_renamed_alert_keeps_its_place_in_planned_notices(store: SqliteStore) -> None:
+def test_a_renamed_alert_keeps_its_place_in_planned_notices(store: Store) -> None:
     store.commit(judge(store, permit(3, "X3")), (), ())
     ((old,),) = store.connection.execute("SELECT id FROM alerts WHERE rule = 'stay_expired'")
     line = NoticeLine(old, "raised", Severity.high)
@@ -139,19 +139,19 @@ def test_a_renamed_alert_keeps_its_place_in_planned_notices(store: SqliteStore) 
 # The schema -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_file_of_a_newer_program_is_refused(store: SqliteStore) -> None:
+def test_a_file_of_a_newer_program_is_refused(store: Store) -> None:
     store.connection.execute("INSERT INTO migrations VALUES (99, '0099_future.sql', 'x')")
     with pytest.raises(SchemaError, match="0099_future"):
         migrate(store.connection)
 
 
-def test_a_migration_that_was_changed_afterwards_is_refused(store: SqliteStore) -> None:
+def test_a_migration_that_was_changed_afterwards_is_refused(store: Store) -> None:
     store.connection.execute("UPDATE migrations SET hash = 'x' WHERE number = 1")
     with pytest.raises(SchemaError, match="0001_first"):
         migrate(store.connection)
 
 
-def test_migrating_again_changes_nothing(store: SqliteStore) -> None:
+def test_migrating_again_changes_nothing(store: Store) -> None:
     before = everything(store)
     migrate(store.connection)
     assert everything(store) == before

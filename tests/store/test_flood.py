@@ -15,7 +15,7 @@ from alerts.core.plan import plan
 from alerts.core.policy import Policy
 from alerts.core.ports import Effects
 from alerts.core.rules import RuleSet, Severity
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.core.test_plan import MORNING, UNITS, change
 from tests.properties.histories import shipped
 from tests.properties.worlds import decode_kept
@@ -28,8 +28,8 @@ STEPS = 1000  # of SQLite between two counts
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(where(tmp_path / "lapor.db"), decode_kept)
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(where(tmp_path / "lapor.db"), decode_kept)
     store.connection.pragma("synchronous", "off")
     yield store
     store.close()
@@ -48,7 +48,7 @@ def flood(turn: int, kind: str = "raised") -> list[Change]:
     ]
 
 
-def take(store: SqliteStore, rules: RuleSet, changes: list[Change], limits: dict[str, Limit], minute: int) -> int:
+def take(store: Store, rules: RuleSet, changes: list[Change], limits: dict[str, Limit], minute: int) -> int:
     """One turn with these changes; its steps in SQLite."""
     counted = [0]
 
@@ -67,7 +67,7 @@ def take(store: SqliteStore, rules: RuleSet, changes: list[Change], limits: dict
 
 @pytest.mark.parametrize("limits", [OFF, Policy().guard], ids=["guard off", "guard on"])
 def test_a_turn_of_a_flood_costs_no_more_at_its_end_than_at_its_beginning(
-    store: SqliteStore, rules: RuleSet, limits: dict[str, Limit]
+    store: Store, rules: RuleSet, limits: dict[str, Limit]
 ) -> None:
     steps = [take(store, rules, flood(turn), limits, turn) for turn in range(TURNS)]
     assert steps[-1] < 1.5 * steps[1], steps
@@ -76,7 +76,7 @@ def test_a_turn_of_a_flood_costs_no_more_at_its_end_than_at_its_beginning(
     assert (sorted(count for _, count in lines), waiting) == (([], ALERTS) if limits is not OFF else ([ALERTS] * 2, 0))
 
 
-def test_a_turn_about_one_alert_does_not_feel_the_flood(store: SqliteStore, rules: RuleSet) -> None:
+def test_a_turn_about_one_alert_does_not_feel_the_flood(store: Store, rules: RuleSet) -> None:
     alone = take(store, rules, [change("b1", severity=Severity.medium)], OFF, 0)
     for turn in range(TURNS):
         take(store, rules, flood(turn), OFF, turn)
@@ -84,7 +84,7 @@ def test_a_turn_about_one_alert_does_not_feel_the_flood(store: SqliteStore, rule
     assert take(store, rules, [change("a7", "withdrawn", Severity.medium)], OFF, TURNS) <= alone + 1
 
 
-def test_releasing_a_flood_is_one_plan_with_every_alert_in_it(store: SqliteStore, rules: RuleSet) -> None:
+def test_releasing_a_flood_is_one_plan_with_every_alert_in_it(store: Store, rules: RuleSet) -> None:
     for turn in range(TURNS):
         take(store, rules, flood(turn), Policy().guard, turn)
     held = store.guard.to_tell("stay_expired", MORNING)

@@ -17,7 +17,7 @@ from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.intake import kept_event
 from alerts.runtime.settle import Decided
 from alerts.store.database import Address
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.runtime.office import NOW, ROOT, Office, decisions, directly, permit, rules_folder
 from tests.servers.databases import postgres
 
@@ -29,7 +29,7 @@ class OnPostgres(Office):
 
     def __init__(self, address: Address, decided: Decided) -> None:
         self.decided, self.now, self.where = decided, NOW, address
-        self.store = SqliteStore(address, kept_event(lambda: decided))
+        self.store = Store(address, kept_event(lambda: decided))
 
 
 class Carrier:
@@ -57,8 +57,8 @@ def office(tmp_path: Path, decided: Decided) -> Iterator[OnPostgres]:
 
 
 @contextmanager
-def named(office: OnPostgres, name: str) -> Iterator[SqliteStore]:
-    with closing(SqliteStore(office.where, kept_event(lambda: office.decided), name)) as store:
+def named(office: OnPostgres, name: str) -> Iterator[Store]:
+    with closing(Store(office.where, kept_event(lambda: office.decided), name)) as store:
         yield store
 
 

@@ -11,7 +11,7 @@ import pytest
 from alerts.core.register.subject import encode
 from alerts.core.turn import turn
 from alerts.store.errors import STORE_ERRORS
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.properties.worlds import COMPLETE, Batch, decode_kept
 from tests.servers.databases import failing, where
 from tests.store.test_commit import permit
@@ -25,32 +25,32 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(where(path), decode_kept)
+def store(path: Path) -> Iterator[Store]:
+    store = Store(where(path), decode_kept)
     yield store
     store.close()
 
 
-def commit(store: SqliteStore, batch: Batch) -> None:
+def commit(store: Store, batch: Batch) -> None:
     with store.turn():
         store.commit(turn(store.register, batch, COMPLETE, NOW), (), ())
 
 
-def remembered(store: SqliteStore) -> dict[int, bytes]:
+def remembered(store: Store) -> dict[int, bytes]:
     with store.turn():
         return {id: encode(subject) for id, subject in store.register.subjects(range(1, 10)).items()}
 
 
 def written(path: Path) -> dict[int, bytes]:
     """As a store says that remembers nothing."""
-    fresh = SqliteStore(where(path), decode_kept)
+    fresh = Store(where(path), decode_kept)
     try:
         return remembered(fresh)
     finally:
         fresh.close()
 
 
-def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore, path: Path) -> None:
+def test_a_commit_that_fails_leaves_nothing_remembered(store: Store, path: Path) -> None:
     commit(store, permit(1, "X1"))
     with failing(store.connection, "UPDATE ON counters"), pytest.raises(STORE_ERRORS):
         commit(store, permit(2, "X1"))
@@ -60,9 +60,9 @@ def test_a_commit_that_fails_leaves_nothing_remembered(store: SqliteStore, path:
     assert [fact.permit_no for fact in person.facts.permits] == ["P1", "P3"]
 
 
-def test_what_somebody_else_wrote_is_seen(store: SqliteStore, path: Path) -> None:
+def test_what_somebody_else_wrote_is_seen(store: Store, path: Path) -> None:
     commit(store, permit(1, "X1"))
-    other = SqliteStore(where(path), decode_kept)
+    other = Store(where(path), decode_kept)
     commit(other, permit(2, "X1"))
     other.close()
     assert remembered(store) == written(path)

@@ -18,7 +18,7 @@ from alerts.core.memory import MemoryRegister
 from alerts.core.ports import Register
 from alerts.core.register.subject import encode
 from alerts.core.turn import turn
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.properties.worlds import AS_HEARD, END, IDENTIFIERS, Batch, decode_kept, decoded, moment, worlds
 from tests.servers.databases import ON_POSTGRES, tables, where
 
@@ -32,8 +32,8 @@ few = settings(
 
 
 @contextmanager
-def open_store(path: Path) -> Iterator[SqliteStore]:
-    store = SqliteStore(where(path), decode_kept)
+def open_store(path: Path) -> Iterator[Store]:
+    store = Store(where(path), decode_kept)
     try:
         yield store
     finally:

@@ -23,7 +23,7 @@ from alerts.runtime.settle import Decided
 from alerts.store.database import Address, connect, migrate
 from alerts.store.errors import PostgresError
 from alerts.store.postgres import Postgres
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.runtime.office import ROOT, decisions, permit, rules_folder
 from tests.servers.databases import postgres, running
 from tests.servers.postgres import Started, server
@@ -53,19 +53,19 @@ def _again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake, "AGAIN_AFTER_S", (0.01,) * 5)
 
 
-def store_at(address: Address, decided: Decided) -> SqliteStore:
-    return SqliteStore(address, kept_event(lambda: decided))
+def store_at(address: Address, decided: Decided) -> Store:
+    return Store(address, kept_event(lambda: decided))
 
 
-def counted(store: SqliteStore) -> dict[str, int]:
+def counted(store: Store) -> dict[str, int]:
     return dict(store.connection.execute("SELECT name, value FROM counters"))
 
 
-def alerts(store: SqliteStore) -> set[Any]:
+def alerts(store: Store) -> set[Any]:
     return set(store.connection.execute("SELECT id, state, severity, unit FROM alerts"))
 
 
-def proven(store: SqliteStore, decided: Decided) -> list[str]:
+def proven(store: Store, decided: Decided) -> list[str]:
     """Where the register is not what its events say, or the books do not add up."""
     fresh, total = refold(store, decided, lambda done, total: None)
     books = counted(store)
@@ -135,7 +135,7 @@ def test_a_process_that_freezes_inside_a_turn_holds_up_the_others_for_a_moment_o
 # What is lost is done again ---------------------------------------------------------------------------------------------
 
 
-class Struck(SqliteStore):
+class Struck(Store):
     """Something happens to its connection before its nth statement."""
 
     def strike(self, at: int, blow: Callable[[], None]) -> list[str]:
@@ -155,11 +155,11 @@ class Struck(SqliteStore):
         return said
 
 
-def take(store: SqliteStore, decided: Decided, *numbers: int) -> None:
+def take(store: Store, decided: Decided, *numbers: int) -> None:
     work(store, decided, iter([[permit(number) for number in numbers]]))
 
 
-def backend(store: SqliteStore) -> int:
+def backend(store: Store) -> int:
     ((pid,),) = store.connection.execute("SELECT pg_backend_pid()")
     return int(pid)
 

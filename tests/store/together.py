@@ -18,7 +18,7 @@ from alerts.runtime.intake import kept_event, read_event, take_safely
 from alerts.runtime.settle import Decided
 from alerts.store import postgres
 from alerts.store.database import Address
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from tests.runtime.office import NOW, decisions, extension, permit
 
 EVENTS, GROUP = 60, 5
@@ -31,7 +31,7 @@ def events(first: int, step: int) -> Iterator[list[bytes]]:
         yield [*own, *(extension(number) for number in range(0, EVENTS, 7))]
 
 
-class Freezing(SqliteStore):
+class Freezing(Store):
     """Freezes once, where it is told to."""
 
     pause = "never"
@@ -52,7 +52,7 @@ class Freezing(SqliteStore):
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def work(store: SqliteStore, decided: Decided, groups: Iterator[list[bytes]]) -> None:
+def work(store: Store, decided: Decided, groups: Iterator[list[bytes]]) -> None:
     for group in groups:
         take_safely(store, decided, [(raw, read_event(raw, NOW, decided)) for raw in group], NOW)
 

@@ -23,7 +23,7 @@ from alerts.runtime.dispatcher import Dispatcher, Sender
 from alerts.runtime.intake import check, kept_event, read_event, take
 from alerts.runtime.settle import Decided, read_decisions
 from alerts.store.pages import AlertFilter, AlertRow, Pages
-from alerts.store.sqlite import SqliteStore
+from alerts.store.store import Store
 from alerts.web.app import RulesState, Work, create_app
 from tests.runtime.office import directly
 from tests.servers.databases import where
@@ -56,7 +56,7 @@ class Office:
     def __init__(self, folder: Path, decided: Decided) -> None:
         self.now, self.decided = decided.loaded_at, decided
         self.path, self.mailbox = folder / "lapor-dini.sqlite", folder / "mailbox"
-        self.store = SqliteStore(where(self.path), kept_event(lambda: self.decided))
+        self.store = Store(where(self.path), kept_event(lambda: self.decided))
         self.pages = Pages(where(self.path))
         self.problems: tuple[str, ...] = ()
 

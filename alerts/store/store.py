@@ -22,7 +22,7 @@ from alerts.core.judgement import Change
 from alerts.core.plan import Notice
 from alerts.core.ports import Effects, Officers, Saved
 from alerts.core.register.subject import encode
-from alerts.store.book import SqliteBook, write_notices
+from alerts.store.book import StoredBook, write_notices
 from alerts.store.database import (
     TURN,
     Where,
@@ -35,8 +35,8 @@ from alerts.store.database import (
     to_us,
     transaction,
 )
-from alerts.store.guard import SqliteGuardBook, write_guard
-from alerts.store.register import DecodeKept, SqliteRegister
+from alerts.store.guard import StoredGuardBook, write_guard
+from alerts.store.register import DecodeKept, StoredRegister
 
 _ID = re.compile(EVENT_ID_PATTERN)
 
@@ -51,15 +51,15 @@ class Quarantined(msgspec.Struct, frozen=True):
     raw: bytes
 
 
-class SqliteStore:
+class Store:
     """Not for concurrent use: its user makes one turn, plan or hand-off at a time. Raises SchemaError (see `database`)."""
 
     def __init__(self, where: Where, decode_kept: DecodeKept, sender: str = "") -> None:
         self.connection = connect(where)
         migrate(self.connection)
-        self.register = SqliteRegister(self.connection, decode_kept)
-        self.book = SqliteBook(self.connection, sender)
-        self.guard = SqliteGuardBook(self.connection)
+        self.register = StoredRegister(self.connection, decode_kept)
+        self.book = StoredBook(self.connection, sender)
+        self.guard = StoredGuardBook(self.connection)
         self.connection.set_rollback_hook(self.register.forget)
         self._turns = -1  # as this process committed the last one
 
