@@ -8,7 +8,7 @@ DEV := $(VENV)/.dev
 export LAPOR_DATA ?= var
 # Over SQLite and over PostgreSQL; where a claim is about SQLite alone its test says why.
 ON_BOTH := tests/store tests/runtime tests/found tests/web
-SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz tests/kafka
+SOAKED := tests/oracle tests/properties tests/simulation tests/process tests/fuzz tests/kafka tests/cluster
 
 .DEFAULT_GOAL := help
 .PHONY: help run cluster secrets test soak chaos bench bench-cluster rehearse lint setup lock schemas facts clean
@@ -60,11 +60,13 @@ secrets:
 	    head -c 24 /dev/urandom | base64 | tr '+/' '-_' > var/secrets/$$name && chmod 0444 var/secrets/$$name; done
 	@ls -l var/secrets
 
+# Half of the time tests wait for servers: two processes, each with files of its own in order, so that one server serves a file.
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 test: $(DEV) lint
 	$(BIN)/lapor-dini rules check rules
 	$(BIN)/lapor-dini rules test rules
-	$(BIN)/python -m pytest -q
-	LAPOR_TEST_DATABASE=postgres $(BIN)/python -m pytest -q $(ON_BOTH)
+	$(PYTEST)
+	LAPOR_TEST_DATABASE=postgres $(PYTEST) $(ON_BOTH)
 
 # Every proof that draws seeds goes on drawing fresh ones for MINUTES.
 MINUTES ?= 10

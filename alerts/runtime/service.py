@@ -31,7 +31,7 @@ from alerts.runtime.intake import Taken, check, kept_event, read_event, take_saf
 from alerts.runtime.meters import Meters
 from alerts.runtime.settings import Settings, channels
 from alerts.runtime.settle import Decided
-from alerts.store.book import LEASE_S
+from alerts.store import book
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.store import Store
 
@@ -200,7 +200,7 @@ class Service:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(LEASE_S / 5)
+            await asyncio.sleep(book.LEASE_S / 5)
             try:
                 await self._dispatcher.keep(clock.now())
             except STORE_ERRORS as error:

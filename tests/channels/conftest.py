@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from alerts.channels.render import Templates
 from alerts.core.letters import Letter, Line
 from alerts.core.rules import Severity, Text
+from tests.servers import debian_package
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,17 +70,6 @@ def golden() -> Callable[[str, str], None]:
             assert text == file.read(), f"{name} differs; if that is meant, run again with LAPOR_UPDATE_GOLDEN=1"
 
     return compare
-
-
-def debian_package(command: str, *packages: str) -> None:
-    """Installs Debian packages when a command is missing. Fails, and says what to do, where it may not."""
-    if shutil.which(command):
-        return
-    install = ["apt-get", "install", "-y", "--no-install-recommends", *packages]
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
-        pytest.fail(f"{command} is missing; run as root: {' '.join(install)}")
-    subprocess.run(["apt-get", "update"], check=True, capture_output=True)
-    subprocess.run(install, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")

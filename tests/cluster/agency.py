@@ -105,7 +105,7 @@ class Agency:
             "wrong schema": lambda: [json.dumps(self._bad() | {"data": {"person": 7}}).encode()],
             "a year ahead": lambda: [json.dumps(self._bad() | self._clock(1, 366)).encode()],
         }
-        weights = (6, 10, 1, 1, 6, 6)
+        weights = (30, 50, 2, 2, 30, 30)
         (what,) = self._rng.choices(list(odd), weights)
         for value in odd[what]():
             with contextlib.suppress(KafkaError):  # what arrived is read from the topic

@@ -1,7 +1,6 @@
 """Faults in a loop while events flow, then quiet, then the books: `python -m tests.cluster.chaos [SEED]` (`make chaos`).
 
-FAULTS faults, 30 if not said, and EVENTS messages, 100,000 if not said. It is no part of `make test` yet: the shortest form that
-was tried (`FAULTS=6 EVENTS=4000`) takes more than four minutes, most of it waiting until everything moves again.
+FAULTS faults, 30 if not said, and EVENTS messages, 100,000 if not said; `test_chaos` is the short form.
 """
 
 from __future__ import annotations

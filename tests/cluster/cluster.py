@@ -102,9 +102,11 @@ class Cluster:
             ends = consumer.end_offsets([TopicPartition(EVENTS, number) for number in range(PARTITIONS)])
         return {tp.partition: end for tp, end in ends.items()}
 
-    def group_state(self) -> str:
+    def group(self) -> Mapping[str, Any]:
+        """As the broker describes it."""
         with KafkaAdminClient(bootstrap_servers=self.broker.servers) as admin:
-            return str(admin.describe_groups([GROUP])[GROUP]["group_state"])
+            found: Mapping[str, Any] = admin.describe_groups([GROUP])[GROUP]
+            return found
 
     def turn_held(self) -> tuple[int, str, float] | None:
         """The session that has the turn now, what it does, and for how long."""
@@ -124,6 +126,8 @@ class Cluster:
         try:
             until(look, what, seconds=PATIENCE_S)
         except AssertionError as error:
+            with suppress(psycopg.Error, KafkaError, ConnectionError):
+                error.add_note(f"applied {self.applied()} of {self.ends()}; the group is {self.group()}")
             for member in self.members:
                 error.add_note(f"--- {member.name}, ended {member.exits}\n{member.log.read_text()[-2500:]}")
             raise

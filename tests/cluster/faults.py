@@ -122,7 +122,7 @@ def rebalanced_during_a_slow_turn(it: Cluster, agency: Agency, rng: Random) -> N
         waiting = "SELECT count(*) > 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         it.until(lambda: it.rows(waiting) == [(True,)], "batches wait for their turn")
         it.dismiss(third, signal.SIGKILL)
-        it.until(lambda: it.group_state() != "Stable", "the group rebalances")
+        it.until(lambda: it.group()["group_state"] != "Stable", "the group rebalances")
 
 
 def publisher_died(it: Cluster, agency: Agency, rng: Random) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
-import sys
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
@@ -17,9 +15,10 @@ import msgspec
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from tests.e2e.service import ROOT, until
+from tests.e2e.service import until
 from tests.kafka.ledger import Ledger, digest
 from tests.kafka.running_worker import Shown
+from tests.servers.supervised import Supervised
 
 PARTITIONS = 4
 LOOK_S = 0.05
@@ -27,43 +26,27 @@ LOOK_S = 0.05
 POISON = (b"", b"\x00\xff\xfe", b"{", b'{"specversion": "9"}', b"[" * 500, "é".encode("latin-1"))
 
 
-class Worker:
-    """One worker that a supervisor starts again whenever it ends, until it is dismissed."""
+class Worker(Supervised):
+    """One worker, with what it shows."""
 
     def __init__(self, ledger: Ledger, name: str, settings: Mapping[str, object], planted: str = "") -> None:
-        self.name, self._ledger = name, ledger
-        self.log = ledger.folder / f"{name}.log"
-        self.exits: list[int] = []
-        self._command = [str(ledger.folder), name, msgspec.json.encode(settings).decode(), planted]
-        self._dismissed, self._starting = threading.Event(), threading.Lock()
-        self._start()
-        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
-        self._supervisor.start()
+        self._shown = ledger.folder / f"{name}.json"
+        told = [str(ledger.folder), name, msgspec.json.encode(settings).decode(), planted]
 
-    def send(self, what: signal.Signals) -> None:
-        self.process.send_signal(what)
+        def between() -> None:
+            ledger.forget(name)
+            self._shown.unlink(missing_ok=True)  # of the life before
+
+        super().__init__(name, ["tests.kafka.running_worker", *told], ledger.folder / f"{name}.log", between=between)
 
     def ended(self, before: int) -> int:
         """How it ended, after it had ended so many times."""
         until(lambda: len(self.exits) > before, f"{self.name} ends", log=self.log)
         return self.exits[before]
 
-    def dismiss(self, by: signal.Signals) -> None:
-        """It is not started again."""
-        with self._starting:
-            self._dismissed.set()
-            self.send(by)
-
-    def wait(self) -> int:
-        """How it ended after it was dismissed."""
-        self._supervisor.join(60)
-        assert not self._supervisor.is_alive(), f"{self.name} does not end\n{self.log.read_text()[-3000:]}"
-        return self.exits[-1]
-
     def shown(self) -> Shown | None:
         """What its metrics would say, None where it has not said anything."""
-        file = self._ledger.folder / f"{self.name}.json"
-        return msgspec.json.decode(file.read_bytes(), type=Shown) if file.exists() else None
+        return msgspec.json.decode(self._shown.read_bytes(), type=Shown) if self._shown.exists() else None
 
     def partitions(self) -> list[str]:
         """Those that it has, as far as it has said."""
@@ -71,22 +54,6 @@ class Worker:
 
     def ready(self) -> bool:
         return bool((shown := self.shown()) and shown.ready)
-
-    def _start(self) -> None:
-        (self._ledger.folder / f"{self.name}.json").unlink(missing_ok=True)  # of the life before
-        with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "tests.kafka.running_worker", *self._command]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, cwd=ROOT)
-
-    def _supervise(self) -> None:
-        while True:
-            code = self.process.wait()
-            self._ledger.forget(self.name)
-            self.exits.append(code)
-            with self._starting:
-                if self._dismissed.is_set():
-                    return
-                self._start()
 
 
 class Agency:

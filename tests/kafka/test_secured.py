@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,13 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 
 from alerts.publisher import Connection, Publisher
+from alerts.store.database import connect
+from tests.cluster.members import Member
+from tests.e2e.service import until
 from tests.kafka.conftest import LAPOR_DINI, Run, environment
 from tests.kafka.reading import EVENTS, held
+from tests.servers import free_ports
+from tests.servers.databases import postgres
 from tests.servers.secured import Secured
 
 PAGE = (Path(__file__).parents[2] / ".github" / "KAFKA.md").read_text("utf-8")
@@ -130,6 +137,26 @@ def test_a_worker_reads_events_in_its_group_and_writes_the_other_topics(secured:
         assert next(consumer).topic == EVENTS
     with KafkaConsumer(EVENTS, group_id="another", **options) as consumer, pytest.raises(GroupAuthorizationFailedError):
         next(consumer)
+
+
+def test_our_worker_and_our_dispatcher_need_no_more_than_that(secured: Secured, tmp_path: Path) -> None:
+    with Publisher(spool=tmp_path / "spool", servers=agency(secured), source="imigrasi/uji") as ours:
+        ours.publish("feed.heartbeat.v1", THEN, {}, id="for the worker")
+        ours.publish("of.nobody.v1", THEN, {}, id="for quarantine")
+        assert ours.flush(60) == 0, ours.problem
+    database = postgres(tmp_path / "for the roles")
+    kept = "SELECT count(*) FROM events WHERE id = 'for the worker'"
+    told = f"SELECT count(*) FROM meta WHERE name = 'written to {QUARANTINE}'"
+    with ExitStack() as stack:
+        watch = stack.enter_context(closing(connect(database, readonly=True)))
+        for role in ("worker", "dispatch"):
+            (port,) = free_ports(1)
+            ways = settings(secured, "worker") | {"LAPOR_DATABASE": database.url, "LAPOR_PORT": str(port)}
+            member = Member(role, role, environment(tmp_path / role, **ways), tmp_path)
+            stack.callback(member.wait)
+            stack.callback(member.dismiss, signal.SIGTERM)
+        until(lambda: [*watch.execute(kept)] == [(1,)], "the event is applied", log=tmp_path / "worker.log")
+        until(lambda: [*watch.execute(told)] == [(1,)], "other systems are told", log=tmp_path / "dispatch.log")
 
 
 def test_what_the_broker_refuses_is_told_plainly_and_stays_in_the_spool(secured: Secured, tmp_path: Path) -> None:

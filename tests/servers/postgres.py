@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.servers import guard
+from tests.servers import guard, installed
 
 VARIABLE = "LAPOR_TEST_POSTGRES"  # an address that may create databases: postgresql://user:password@host:port/postgres
 PACKAGE = "postgresql-15"
@@ -139,12 +139,9 @@ def _run(program: str, *arguments: str) -> None:
 
 
 def _programs() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if not found and os.geteuid() == 0 and shutil.which("apt-get"):
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for command in (["update", "-q"], ["install", "-qy", "--no-install-recommends", PACKAGE]):
-            subprocess.run(["apt-get", *command], check=True, env=environment, capture_output=True)
-        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
-    if not found:
-        raise RuntimeError(f"no PostgreSQL: apt-get install {PACKAGE}, or set {VARIABLE} to the address of one")
-    return found[-1].parent
+    """The folder of the newest that is installed."""
+
+    def found() -> Path | None:
+        return max((path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")), default=None)
+
+    return installed(found, f"PostgreSQL (or {VARIABLE}, the address of one)", PACKAGE)
