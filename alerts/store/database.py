@@ -23,10 +23,11 @@ OLDEST_SQLITE = (3, 51, 3)
 
 CACHE_KIB = 64 * 1024  # a large batch fits: pages that spill before the commit are written twice
 
-MIGRATING, TURN, RELAY = (
+MIGRATING, TURN, RELAY, SMS = (
     0x6C61706F7201,
     0x6C61706F7202,
     0x6C61706F7203,
+    0x6C61706F7204,
 )  # locks; "lapor", so that other programs have others
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
