@@ -119,6 +119,11 @@ class StoredBook:
             recent.setdefault(officer, []).append(from_us(at))
         return recent
 
+    def spent(self, ids: Collection[str]) -> bool:
+        """Whether notices with any of these ids are there and no longer planned."""
+        sql = "SELECT 1 FROM notices WHERE id IN (SELECT value FROM json_each(?)) AND state <> 'planned' LIMIT 1"
+        return bool(ids) and bool(list(self._rows(sql, json_array(ids))))
+
     # For the dispatcher -------------------------------------------------------------------------------------------------
 
     def due(self, now: datetime, limit: int, channel: str | None = None) -> Sequence[Handoff]:
@@ -276,7 +281,8 @@ def write_notices(connection: Connection, notices: Iterable[Notice]) -> None:
         connection.execute(
             f"INSERT INTO notices ({_NOTICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # noqa: S608
             " send_after = excluded.send_after, state = excluded.state, reason = excluded.reason,"
-            " payload = NULL",  # other lines, other words; no carrier has it yet
+            " payload = NULL"  # other lines, other words; no carrier has it yet
+            " WHERE notices.state = 'planned'",  # else it is one that admins were told of already
             (n.id, n.kind, n.officer, n.unit, n.channel, n.address, n.language, n.digest, to_us(n.created_at),
              to_us(n.send_after), n.state, n.reason, n.matter),
         )  # fmt: skip
