@@ -25,6 +25,7 @@ from alerts.runtime.doctor import examine
 from alerts.runtime.in_force import InForce
 from alerts.runtime.intake import read_event, take
 from alerts.runtime.settle import Decided
+from alerts.store.database import unhurried
 from alerts.store.pages import STANDING, AlertFilter, Pages
 from alerts.store.store import Store
 from alerts.web.sources import seen
@@ -128,6 +129,7 @@ def rebuild(
     with nullcontext() if check else alone(settings):
         store = store_of(database, decided)
         with store.turn():  # workers wait: what they would apply meanwhile would be missing
+            unhurried(store.connection)
             if check:
                 check_register(store, decided)
                 return

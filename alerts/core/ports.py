@@ -71,6 +71,9 @@ class Register(Protocol):
     def next_numbers(self) -> tuple[int, int]:
         """The next receipt number and the next subject id."""
 
+    def alive(self) -> None:
+        """Told between the pieces of a long turn: its process is not frozen."""
+
 
 class Kept(msgspec.Struct, frozen=True):
     """An event that was accepted, under its receipt number."""
