@@ -188,14 +188,14 @@ def quarantine_retry() -> None:
     database = database_of(settings)
     with alone(settings):
         store = store_of(database, decided)
-        InForce(settings.rules, decided, store).start(clock.now())
         tried = store.quarantined_events()
         accepted = 0
         try:
+            InForce(settings.rules, decided, store).start(clock.agreed(store))
             for raw, received in tried:
                 read = read_event(raw, received, decided)
                 if not isinstance(read, Rejection):
-                    taken = take(store, decided, [(raw, read)], clock.now(), retried=True)
+                    taken = take(store, decided, [(raw, read)], clock.agreed(store), retried=True)
                     accepted += taken.answers[0].status != "quarantined"
         except Unavailable as error:
             fail(UNUSABLE, f"{database}: {error}; {accepted} were accepted before that")

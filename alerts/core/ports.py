@@ -139,6 +139,10 @@ class Unavailable(Exception):  # noqa: N818 - reads as what happened
     """The store cannot take events now; nothing of what was handed in was accepted, and it can be handed in again."""
 
 
+class ClockOff(Unavailable):
+    """The clock of this process is not the database's; the message says how far off it is. Nobody's time is moved by it."""
+
+
 def receipt(number: int) -> str:
     """A receipt number as agencies read it."""
     return f"R-{number:06d}"
