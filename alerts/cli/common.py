@@ -58,7 +58,7 @@ def database_of(settings: Settings) -> Where:
     """Where the database is, or that there is none and the end."""
     try:
         there = exists(settings.database)
-    except STORE_ERRORS as error:
+    except (SchemaError, *STORE_ERRORS) as error:
         fail(UNUSABLE, f"{settings.database}: {error}")
     if not there:
         fail(UNUSABLE, f"there is no database at {settings.database}; start `lapor-dini serve` first")

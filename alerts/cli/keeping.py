@@ -25,6 +25,7 @@ from alerts.runtime.doctor import examine
 from alerts.runtime.in_force import InForce
 from alerts.runtime.intake import read_event, take
 from alerts.runtime.settle import Decided
+from alerts.store.database import unhurried
 from alerts.store.pages import STANDING, AlertFilter, Pages
 from alerts.store.store import Store
 from alerts.web.sources import seen
@@ -128,6 +129,7 @@ def rebuild(
     with nullcontext() if check else alone(settings):
         store = store_of(database, decided)
         with store.turn():  # workers wait: what they would apply meanwhile would be missing
+            unhurried(store.connection)
             if check:
                 check_register(store, decided)
                 return
@@ -186,14 +188,14 @@ def quarantine_retry() -> None:
     database = database_of(settings)
     with alone(settings):
         store = store_of(database, decided)
-        InForce(settings.rules, decided, store).start(clock.now())
         tried = store.quarantined_events()
         accepted = 0
         try:
+            InForce(settings.rules, decided, store).start(clock.agreed(store))
             for raw, received in tried:
                 read = read_event(raw, received, decided)
                 if not isinstance(read, Rejection):
-                    taken = take(store, decided, [(raw, read)], clock.now(), retried=True)
+                    taken = take(store, decided, [(raw, read)], clock.agreed(store), retried=True)
                     accepted += taken.answers[0].status != "quarantined"
         except Unavailable as error:
             fail(UNUSABLE, f"{database}: {error}; {accepted} were accepted before that")

@@ -19,7 +19,7 @@ from alerts.runtime import clock
 from alerts.runtime.doctor import books
 from alerts.runtime.settings import address
 from alerts.store import doubt
-from alerts.store.database import Address, Connection, SchemaError, connect
+from alerts.store.database import Address, Connection, SchemaError, aside_of, connect
 from alerts.store.errors import STORE_ERRORS
 
 By = Annotated[str, typer.Option(help="Your name; it is written into the audit.")]
@@ -29,25 +29,28 @@ def move(
     to: Annotated[str, typer.Option(help="postgresql://user@host:port/database, empty; LAPOR_DATABASE_PASSWORD_FILE.")],
 ) -> None:
     """Move the data of the embedded service to PostgreSQL, and prove that nothing was lost or changed (stop the service first)."""
-    from alerts.store.move import MoveError  # noqa: PLC0415 - the embedded service does without the library of PostgreSQL
-    from alerts.store.move import move as move_all  # noqa: PLC0415
+    # The embedded service does without the library of PostgreSQL.
+    from alerts.store.move import HalfMovedError, MoveError, move_file  # noqa: PLC0415
     from alerts.store.postgres import Postgres  # noqa: PLC0415
 
     settings = msgspec.structs.replace(settings_in_force(), database_url="")
     decided = decided_by(settings.rules)
-    file = database_of(settings)
+    file = settings.database
     assert isinstance(file, Path)
+    if not aside_of(file).exists():
+        database_of(settings)
     try:
         target = Address(address(to), settings.database_password or None)
-        with alone(settings):
-            source = store_of(file, decided)
-            with closing(Postgres(target.url, target.password)) as database, progress("moving") as report:
-                rows = move_all(source.connection, database, report)
-            source.close()
-            file.rename(file.with_name(f"{file.name}.moved"))  # two services on two copies would tell everything twice
+        with alone(settings), closing(Postgres(target.url, target.password)) as database, progress("moving") as report:
+            rows = move_file(file, database, report)
+    except HalfMovedError as error:
+        fail(UNUSABLE, f"the move to {to} did not end: {error}")
     except (MoveError, SchemaError, *STORE_ERRORS, ValueError) as error:
         fail(UNUSABLE, f"nothing was moved to {to}: {error}")
-    err.print(f"{rows} rows moved, each read back and equal; the file is now {file}.moved", markup=False)
+    done = (
+        f"{rows} rows moved, each read back and equal" if rows else "all rows had been moved, each read back and equal"
+    )
+    err.print(f"{done}; the file is now {file}.moved", markup=False)
     store = store_of(target, decided)
     for finding in books(store.connection):
         err.print(finding.what)

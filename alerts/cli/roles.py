@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 from alerts.cli.common import alone, decided_by, settings_in_force
 from alerts.cli.terminal import NO_SERVICE, UNUSABLE, fail
 from alerts.core.health import Consumer
+from alerts.core.ports import Unavailable
 from alerts.runtime import clock
 from alerts.runtime.in_force import InForce
 from alerts.runtime.logs import log
@@ -115,7 +116,7 @@ def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
 def _starting() -> Iterator[None]:
     try:
         yield
-    except (SchemaError, *STORE_ERRORS, OSError) as error:
+    except (SchemaError, Unavailable, *STORE_ERRORS, OSError) as error:
         fail(NO_SERVICE, f"the service cannot start: {error}")
 
 

@@ -15,6 +15,7 @@ TURN_WITHIN = timedelta(minutes=2)  # a commit; the largest batches take a few s
 JUDGED_WITHIN = timedelta(minutes=15)  # a subject whose time has come
 HANDED_WITHIN = timedelta(hours=1)  # a notice whose time has come
 MOVED_WITHIN = timedelta(minutes=5)  # a consumer that is behind
+CLOCKS_WITHIN = timedelta(seconds=60)  # of a process and of its database
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -34,6 +35,7 @@ class Turns(msgspec.Struct, frozen=True):
     began_at: datetime | None = None  # the one under way
     failing_since: datetime | None = None  # no commit has succeeded since
     failing: str = ""  # what kind of error
+    clock_off: str = ""  # why none is made, where that is the clock
 
 
 class Consumer(msgspec.Struct, frozen=True):
@@ -54,6 +56,16 @@ class Check(msgspec.Struct, frozen=True):
     @property
     def ok(self) -> bool:
         return not self.what
+
+
+def clock_off(ours: datetime, database: datetime) -> str:
+    """How far the clock of a process is from the database's, where that is too far; "" where it is not."""
+    off = ours - database
+    if abs(off) <= CLOCKS_WITHIN:
+        return ""
+    side = "ahead of" if ours > database else "behind"
+    seconds = round(abs(off).total_seconds())
+    return f"the clock of this process is {seconds} s {side} the database's; set the one that is wrong"
 
 
 def checks(
@@ -92,12 +104,14 @@ def _checks(
 def _store(pulse: Pulse | Exception, turns: Turns | None) -> Check:
     if isinstance(pulse, Exception):
         return Check("store", f"cannot be read ({type(pulse).__name__})", turns.failing_since if turns else None)
-    if turns and turns.failing_since:
+    if turns and turns.failing_since and not turns.clock_off:
         return Check("store", f"cannot be written ({turns.failing})", turns.failing_since)
     return Check("store")
 
 
 def _turning(turns: Turns, now: datetime) -> Check:
+    if turns.clock_off:
+        return Check("turns", turns.clock_off, turns.failing_since)
     if now - turns.committed_at <= TURN_WITHIN:
         return Check("turns")
     if turns.began_at:

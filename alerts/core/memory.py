@@ -67,6 +67,9 @@ class MemoryRegister:
     def next_numbers(self) -> tuple[int, int]:
         return self._next
 
+    def alive(self) -> None:
+        """Nobody waits for a register in memory."""
+
     def due(self, now: datetime, limit: int) -> Sequence[int]:
         return [id for _, id in _up_to(self._due, now, lambda id, at: self._next_change(id) == at)[:limit]]
 

@@ -71,6 +71,9 @@ class Register(Protocol):
     def next_numbers(self) -> tuple[int, int]:
         """The next receipt number and the next subject id."""
 
+    def alive(self) -> None:
+        """Told between the pieces of a long turn: its process is not frozen."""
+
 
 class Kept(msgspec.Struct, frozen=True):
     """An event that was accepted, under its receipt number."""
@@ -134,6 +137,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 class Unavailable(Exception):  # noqa: N818 - reads as what happened
     """The store cannot take events now; nothing of what was handed in was accepted, and it can be handed in again."""
+
+
+class ClockOff(Unavailable):
+    """The clock of this process is not the database's; the message says how far off it is. Nobody's time is moved by it."""
 
 
 def receipt(number: int) -> str:

@@ -146,6 +146,7 @@ def _fold(desk: Desk, fresh: Sequence[Kept], named: Mapping[int, Sequence[Mentio
     desk.prefetch([i for event in kept.values() for m in mentions(event) for i in m.identifiers])
     torn = {id for number, event in sorted(kept.items()) for id in take_back(desk, number, event)}
     for k in fresh:
+        desk.register.alive()
         if (k.event.source, k.event.id) not in withheld:
             take_in(desk, k.number, k.event, named[k.number], torn)
         else:
@@ -232,6 +233,7 @@ def _judge(
     subject that was woken by time or by a link stays as it is and is tried again, so that all others go on."""
     saved, removed, changes, unjudged = [], list(desk.removed), list[Change](), list[Unjudged]()
     for id in desk.touched:
+        desk.register.alive()
         subject = desk.subjects[id]
         if _nobody(subject):
             changes += withdraw_all(subject, context, now)

@@ -142,7 +142,7 @@ def _restore_dump(where: Address, file: Path, now: datetime) -> None:
 def _refuse_company(connection: Connection) -> None:
     sql = (
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
-        " AND application_name = 'lapor-dini' AND pid <> pg_backend_pid()"
+        " AND application_name LIKE 'lapor-dini%' AND pid <> pg_backend_pid()"
     )
     ((others,),) = connection.execute(sql)
     if others:

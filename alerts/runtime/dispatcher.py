@@ -66,17 +66,24 @@ class Dispatcher:
 
     async def keep(self, now: datetime) -> None:
         """Renew the lease of what is being handed over, and settle what other processes left behind."""
-        await self._at_store(self._book.renew, frozenset(self._under_way))
-        await self._settle_in_doubt(await self._at_store(self._book.take_over), now)
+        while True:
+            await self._at_store(self._book.renew, frozenset(self._under_way))
+            left = await self._at_store(self._book.take_over, AT_ONCE)
+            if not left:
+                return
+            await self._settle_in_doubt(left, now)
 
     async def _settle_in_doubt(self, in_doubt: Sequence[tuple[str, str, int]], now: datetime) -> None:
-        for id, channel, attempt in in_doubt:
-            outcome = await self._status(id, channel)
-            if isinstance(outcome, Sent):
-                await self._at_store(partial(self._book.sent, id, outcome.reference, attempt=attempt))
-            else:
-                why = "the process ended inside the hand-off"
-                await self._at_store(partial(self._book.again, id, now, why, in_doubt=True, attempt=attempt))
+        for first in range(0, len(in_doubt), AT_ONCE):
+            await asyncio.gather(*(self._settle_one(*doubt, now) for doubt in in_doubt[first : first + AT_ONCE]))
+
+    async def _settle_one(self, id: str, channel: str, attempt: int, now: datetime) -> None:
+        outcome = await self._status(id, channel)
+        if isinstance(outcome, Sent):
+            await self._at_store(partial(self._book.sent, id, outcome.reference, attempt=attempt))
+        else:
+            why = "the process ended inside the hand-off"
+            await self._at_store(partial(self._book.again, id, now, why, in_doubt=True, attempt=attempt))
 
     async def round(self, decided: Decided, now: datetime, channel: str | None = None) -> int:
         """Hand over the notices (of one channel) that are due, at most `AT_ONCE`; how many there were.
@@ -92,7 +99,7 @@ class Dispatcher:
     def _claim(self, decided: Decided, now: datetime, channel: str | None) -> tuple[int, list[tuple[Handoff, bytes]]]:
         """How many were due, and those that are begun."""
         self._write_outcomes(decided.policy, now)
-        with self._book.claiming():
+        with self._book.claiming(channel):
             due = self._book.due(now, AT_ONCE, channel)
             ready = self._begin_all(due, decided, now)
         self._under_way |= {handoff.notice.id for handoff, _ in ready}

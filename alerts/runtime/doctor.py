@@ -58,6 +58,9 @@ def examine(settings: Settings, now: datetime) -> Iterator[Finding]:
     )
     try:
         there = exists(settings.database)
+    except SchemaError as error:
+        yield Finding("wrong", str(error))
+        return
     except STORE_ERRORS as error:
         yield Finding("wrong", f"the database cannot be reached: {error}", "LAPOR_DATABASE, or start the server")
         return

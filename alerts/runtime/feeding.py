@@ -7,6 +7,7 @@ hands over again. Bytes that are no event go to quarantine like any other refuse
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from time import monotonic
 
 from alerts.core.ports import Unavailable
@@ -25,21 +26,23 @@ LOOK_EVERY_S = 2.0
 
 
 class Fed:
-    """One worker's engine; `apply` is called by one thread. Raises SchemaError and what STORE_ERRORS names at construction."""
+    """One worker's engine; `apply` is called by one thread. Raises SchemaError, Unavailable and what STORE_ERRORS names at
+    construction."""
 
     def __init__(self, settings: Settings, decided: Decided) -> None:
         self._store = Store(settings.database, kept_event(lambda: self.rules.decided))
         self.rules = InForce(settings.rules, decided, self._store)
         self.meters = Meters()
-        self.rules.start(clock.now())
+        self.rules.start(clock.agreed(self._store))
         self._looked_at = monotonic()
 
     def apply(self, records: Sequence[Record]) -> None:
         """All of them, or Unavailable and none."""
-        self._look()
-        now, decided = clock.now(), self.rules.decided
-        read = [(record, read_event(record.value, now, decided)) for record in records]
         with self.meters.turn(len(records)):
+            now = clock.agreed(self._store)
+            self._look(now)
+            decided = self.rules.decided
+            read = [(record, read_event(record.value, now, decided)) for record in records]
             in_turn(self._store, lambda: self._apply(read, decided))
 
     def positions(self) -> dict[Partition, int]:
@@ -61,12 +64,12 @@ class Fed:
             reached[at] = max(r.offset, reached.get(at, -1))
         write_positions(self._store.connection, reached)
 
-    def _look(self) -> None:
+    def _look(self, now: datetime) -> None:
         """At the files, now and then; whoever edits them waits for no event."""
         if monotonic() - self._looked_at < LOOK_EVERY_S:
             return
         self._looked_at = monotonic()
-        if read := self.rules.edited(now := clock.now()):
+        if read := self.rules.edited(now):
             try:
                 self.rules.settle(read, now)
             except STORE_ERRORS as error:

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -184,12 +184,21 @@ def _to_tell(
     again = bool(changes) and restored(store.connection) is not None
     guarded = guard(changes, store.guard, decided.settled.rules, {"": NO_LIMIT} if again else policy.guard, now)
     guarded = msgspec.structs.replace(guarded, fired={}) if again else guarded
-    notices = plan(guarded.tell, store.book, units, policy, now, guarded.taken_back)
+    notices = _plan(store, guarded, decided, now)
     for hold in guarded.begun:
         log.error("the guard holds the notices of rule %s: %s alerts within an hour (%s %s); see lapor-dini guard list",
                   hold.rule, hold.fired, hold.why, hold.usual)  # fmt: skip
         notices += tuple(notices_to_admins(held(hold), units, policy, now))
     return guarded, notices
+
+
+def _plan(store: Store, guarded: Guarded, decided: Decided, now: datetime) -> tuple[Notice, ...]:
+    """The ids of notices are made of the instant, and a process whose clock is behind makes many turns at the same one."""
+    while True:
+        notices = plan(guarded.tell, store.book, decided.settled.units, decided.policy, now, guarded.taken_back)
+        if not store.book.spent([notice.id for notice in notices]):
+            return notices
+        now += timedelta(microseconds=1)
 
 
 def _corrects(store: Store, event: Event, refused: Mapping[tuple[str | None, str | None], str | None]) -> Event:

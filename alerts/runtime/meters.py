@@ -14,6 +14,7 @@ from datetime import datetime
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, disable_created_metrics
 
 from alerts.core.health import Turns
+from alerts.core.ports import ClockOff
 from alerts.runtime import clock
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
@@ -40,13 +41,14 @@ class Meters:
     def turn(self, events: int) -> Iterator[None]:
         """Around a turn with its commit; whatever it raises is counted and goes on."""
         before, began_at, began = self.turns, self._now(), time.perf_counter()
-        self.turns = Turns(before.committed_at, began_at, before.failing_since, before.failing)
+        self.turns = Turns(before.committed_at, began_at, before.failing_since, before.failing, before.clock_off)
         try:
             yield
         except BaseException as error:
             self._failed.inc()
             kind = type(error.__cause__ or error).__name__
-            self.turns = Turns(before.committed_at, None, before.failing_since or began_at, kind)
+            off = str(error) if isinstance(error, ClockOff) else ""
+            self.turns = Turns(before.committed_at, None, before.failing_since or began_at, kind, off)
             raise
         self._seconds.observe(time.perf_counter() - began)
         self._events.observe(events)

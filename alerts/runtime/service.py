@@ -30,7 +30,7 @@ from alerts.runtime.in_force import InForce
 from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
 from alerts.runtime.meters import Meters
 from alerts.runtime.settings import Settings, channels
-from alerts.runtime.settle import Decided
+from alerts.runtime.settle import Decided, Read
 from alerts.store import book
 from alerts.store.errors import STORE_ERRORS
 from alerts.store.store import Store
@@ -52,7 +52,7 @@ class RegisterError(Exception):
 
 
 class Service:
-    """Raises SchemaError and ValueError at construction, when the store or the files cannot be used at all."""
+    """Raises SchemaError, Unavailable and ValueError at construction, when the store or the files cannot be used at all."""
 
     def __init__(self, settings: Settings, decided: Decided, *, judges: bool = True, hands_over: bool = True) -> None:
         self._judges, self._hands_over = judges, hands_over
@@ -69,7 +69,7 @@ class Service:
         templates = Templates([settings.templates])
         sender = Sender(settings.mail_from, settings.mail_domain)
         self._dispatcher = Dispatcher(self._store.book, self._at_store, carriers, templates, sender)
-        self.rules.start(clock.now())
+        self.rules.start(clock.agreed(self._store))
 
     @property
     def decided(self) -> Decided:
@@ -131,7 +131,7 @@ class Service:
         """One turn, and how long until the next one is needed if nothing comes."""
         with self.meters.turn(len(raws)):
             decided = self.decided
-            now = clock.now()
+            now = clock.agreed(self._store)
             try:
                 taken = take_safely(self._store, decided, [(raw, read_event(raw, now, decided)) for raw in raws], now)
             except msgspec.DecodeError as error:
@@ -216,16 +216,18 @@ class Service:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
-            now = clock.now()
-            read = await asyncio.to_thread(self.rules.edited, now)
+            read = await asyncio.to_thread(self.rules.edited, clock.now())
             if read is None:
                 continue
             try:
-                await self._at_store(self.rules.settle, read, now)
-            except STORE_ERRORS as error:
+                await self._at_store(self._settle, read)
+            except (Unavailable, *STORE_ERRORS) as error:
                 log.error("the edited rules are not in force yet, the store cannot take them over: %s", error)
             self._work.set()
             self._wake_dispatch()
+
+    def _settle(self, read: Read) -> None:
+        self.rules.settle(read, clock.agreed(self._store))
 
 
 def _name(settings: Settings) -> str:

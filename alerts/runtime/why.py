@@ -42,7 +42,7 @@ from alerts.runtime.intake import kept_event
 from alerts.runtime.rebuild import fold
 from alerts.runtime.recorded import Progress
 from alerts.runtime.settle import Decided
-from alerts.store.database import Connection, Where, connect, from_us, json_array
+from alerts.store.database import Connection, Where, connect, from_us, json_array, unhurried
 from alerts.store.register import StoredRegister
 
 NEAR = 500  # identifiers that are compared with a mistyped one
@@ -168,6 +168,7 @@ def explain(
         if at is None:
             register = StoredRegister(connection, kept_event(lambda: decided))
         else:
+            unhurried(connection)
             register, _ = fold(connection, _only(decided, rule), at, progress, until=at)
         ids = register.find([identifier])
         subject = next(iter(register.subjects(ids.values()).values()), None)

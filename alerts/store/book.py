@@ -10,7 +10,7 @@ clock, which it renews; when that has run out, another may take the hand-off ove
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ import msgspec
 
 from alerts.core.plan import Notice, NoticeLine, Told
 from alerts.core.rules import Severity
-from alerts.store.database import Connection, from_us, json_array, to_us, transaction
+from alerts.store.database import SMS, Connection, from_us, json_array, lock, to_us, transaction
 from alerts.store.doubt import keep_back
 
 _NOTICE = "id, kind, officer, unit, channel, address, language, digest, created_at, send_after, state, reason, matter"
@@ -119,6 +119,11 @@ class StoredBook:
             recent.setdefault(officer, []).append(from_us(at))
         return recent
 
+    def spent(self, ids: Collection[str]) -> bool:
+        """Whether notices with any of these ids are there and no longer planned."""
+        sql = "SELECT 1 FROM notices WHERE id IN (SELECT value FROM json_each(?)) AND state <> 'planned' LIMIT 1"
+        return bool(ids) and bool(list(self._rows(sql, json_array(ids))))
+
     # For the dispatcher -------------------------------------------------------------------------------------------------
 
     def due(self, now: datetime, limit: int, channel: str | None = None) -> Sequence[Handoff]:
@@ -160,9 +165,14 @@ class StoredBook:
         )
         return [from_us(at) for (at,) in self._rows(sql, officer, to_us(since))]
 
-    def claiming(self) -> AbstractContextManager[None]:
-        """From reading what is due to having begun it: a turn that would add to these notices waits for the end."""
-        return transaction(self._connection)
+    @contextmanager
+    def claiming(self, channel: str | None = None) -> Iterator[None]:
+        """From reading what is due (of one channel) to having begun it: a turn that would add to these notices waits for the
+        end, and so does another process that would claim SMS, since the limit per officer counts what all have begun."""
+        with transaction(self._connection):
+            if channel in (None, "sms"):
+                lock(self._connection, SMS)
+            yield
 
     def begin(self, id: str, now: datetime, payload: bytes, subject: str, problem: str) -> None:
         """Write down, before the carrier is spoken to, that this notice is being handed over with these bytes."""
@@ -205,14 +215,15 @@ class StoredBook:
         with transaction(self._connection):
             self._connection.execute(sql, (LEASE_S, self._sender, json_array(ids)))
 
-    def take_over(self) -> Sequence[tuple[str, str, int]]:
+    def take_over(self, limit: int) -> Sequence[tuple[str, str, int]]:
         """Notices, with channel and attempt, whose lease has run out: whoever was handing them over, they are this process's."""
         sql = (
-            "UPDATE notices SET sender = ?, lease_until = unixepoch() + ? WHERE state = 'sending'"
-            " AND lease_until < unixepoch() RETURNING id, channel, attempts"
+            "UPDATE notices SET sender = ?, lease_until = unixepoch() + ? WHERE id IN (SELECT id FROM notices"
+            " WHERE state = 'sending' AND lease_until < unixepoch() ORDER BY id LIMIT ? /* FOR UPDATE SKIP LOCKED */)"
+            " RETURNING id, channel, attempts"
         )
         with transaction(self._connection):
-            return sorted(self._rows(sql, self._sender, LEASE_S))
+            return sorted(self._rows(sql, self._sender, LEASE_S, limit))
 
     def alert_rows(self, ids: Collection[str]) -> Mapping[str, AlertRow]:
         """What letters need of these alerts."""
@@ -270,7 +281,8 @@ def write_notices(connection: Connection, notices: Iterable[Notice]) -> None:
         connection.execute(
             f"INSERT INTO notices ({_NOTICE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"  # noqa: S608
             " send_after = excluded.send_after, state = excluded.state, reason = excluded.reason,"
-            " payload = NULL",  # other lines, other words; no carrier has it yet
+            " payload = NULL"  # other lines, other words; no carrier has it yet
+            " WHERE notices.state = 'planned'",  # else it is one that admins were told of already
             (n.id, n.kind, n.officer, n.unit, n.channel, n.address, n.language, n.digest, to_us(n.created_at),
              to_us(n.send_after), n.state, n.reason, n.matter),
         )  # fmt: skip

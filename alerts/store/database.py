@@ -23,10 +23,11 @@ OLDEST_SQLITE = (3, 51, 3)
 
 CACHE_KIB = 64 * 1024  # a large batch fits: pages that spill before the commit are written twice
 
-MIGRATING, TURN, RELAY = (
+MIGRATING, TURN, RELAY, SMS = (
     0x6C61706F7201,
     0x6C61706F7202,
     0x6C61706F7203,
+    0x6C61706F7204,
 )  # locks; "lapor", so that other programs have others
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,12 +91,28 @@ def connect(where: Where, *, readonly: bool = False) -> Connection:
 
 
 def exists(where: Where) -> bool:
-    """Whether a store was made there. Raises what STORE_ERRORS names where that cannot be known."""
+    """Whether a store was made there. Raises SchemaError for one that is half moved, and what STORE_ERRORS names where that cannot
+    be known."""
     if isinstance(where, Path):
+        refuse_half_moved(where)
         return where.exists()
     with closing(connect(where, readonly=True)) as connection:
         ((table,),) = connection.execute("SELECT to_regclass('migrations')::text")
         return table is not None
+
+
+def aside_of(file: Path) -> Path:
+    """Where a file is while it is moved to PostgreSQL (`move`)."""
+    return file.with_name(f"{file.name}.moving")
+
+
+def refuse_half_moved(file: Path) -> None:
+    """Raises SchemaError: a new file in its place would be a second service that knows nothing."""
+    if not file.exists() and (aside := aside_of(file)).exists():
+        raise SchemaError(
+            f"{file} was being moved to PostgreSQL and that did not end; give the same `lapor-dini move --to …` again"
+            f" (it is {aside} meanwhile)"
+        )
 
 
 def checked(connection: Connection) -> str:
@@ -110,6 +127,7 @@ def _connect_sqlite(path: Path, readonly: bool) -> apsw.Connection:
     version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
     if version < OLDEST_SQLITE:
         raise SchemaError(f"SQLite {apsw.sqlite_lib_version()} has the WAL-reset bug; install apsw 3.51.3 or newer")
+    refuse_half_moved(path)
     flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(10_000)
@@ -143,6 +161,14 @@ def lock(connection: Connection, what: int) -> None:
     """Until the end of the transaction nobody else is past this line. SQLite lets one transaction write at a time anyway."""
     if not isinstance(connection, apsw.Connection):
         connection.lock(what)  # type: ignore[attr-defined]
+
+
+def unhurried(connection: Connection) -> None:
+    """Until its end this transaction may be silent for as long as it likes, and others that wait for its locks leave it alone: for
+    commands that a person has started. Others are ended when they are silent, since they may be frozen (`postgres`)."""
+    if not isinstance(connection, apsw.Connection):
+        connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+        connection.execute("SET LOCAL application_name = 'lapor-dini unhurried'")
 
 
 def stream(connection: Connection, sql: str, values: Any = ()) -> Iterator[Any]:

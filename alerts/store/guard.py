@@ -76,6 +76,11 @@ class StoredGuardBook:
         return [_held(row) for row in self._rows(sql, json_array(alerts))]
 
     def planned_alerts(self, rule: str) -> Sequence[HeldAlert]:
+        lock = (  # no dispatcher begins one of these before the turn is committed, which takes them back
+            "SELECT id FROM notices WHERE state = 'planned' AND kind = 'alert' AND id IN (SELECT l.notice FROM notice_lines l"
+            " JOIN alerts a ON a.id = l.alert WHERE a.rule = ?) ORDER BY created_at, id /* FOR UPDATE */"
+        )
+        list(self._rows(lock, rule))
         sql = (
             "SELECT l.alert, a.rule, l.change, n.unit FROM notices n JOIN notice_lines l ON l.notice = n.id"
             " JOIN alerts a ON a.id = l.alert"

@@ -10,6 +10,7 @@ Statements inside `pipeline` are sent without waiting for their answers; the fir
 
 A process that is frozen inside a transaction is put out by the server, which ends a session that is silent in one. Inside a
 pipeline the server takes a silent client for a busy one; so whoever waits too long for a `lock` ends the session that holds it.
+A turn that thinks for long says something now and then (`StoredRegister.alive`); the commands of a person are `unhurried`.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ _AGAIN = ("40001", "40P01", "23505", "55P03", "57P01", "57P02", "57P03", "25P03"
 _SILENT = """
 SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND (l.classid::bigint << 32) + l.objid::bigint = $1
+AND a.application_name = 'lapor-dini'
 AND a.state = 'active' AND a.wait_event = 'ClientRead' AND a.state_change < clock_timestamp() - make_interval(secs => $2)
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from time import monotonic
 from typing import Any
 
 import apsw
@@ -18,6 +19,7 @@ from alerts.core.register.subject import AnySubject, decode
 from alerts.store.database import Connection, from_us, json_array, to_us
 
 RECENT_MAX = 20_000  # subjects
+ALIVE_EVERY_S = 5.0  # much more often than a server ends who is silent (`postgres.FROZEN_S`)
 
 DecodeKept = Callable[[bytes, datetime, str], Event]  # raw, received, source of an event that was accepted before
 
@@ -31,6 +33,7 @@ class StoredRegister:
         self._feeds: dict[int, tuple[bytes, FeedState]] = {}
         self._recent: dict[int, AnySubject] = {}  # as committed through `remember`
         self._version: Any = None  # of the file, as others write it
+        self._alive_at = monotonic()
 
     def known(self, refs: Collection[Ref]) -> Mapping[Ref, int]:
         sql = "SELECT source, id, number FROM events WHERE (source, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))"
@@ -139,6 +142,11 @@ class StoredRegister:
         )
         ((number, subject),) = self._rows(sql)
         return number, subject
+
+    def alive(self) -> None:
+        if monotonic() - self._alive_at > ALIVE_EVERY_S and not isinstance(self._connection, apsw.Connection):
+            self._alive_at = monotonic()
+            list(self._rows("SELECT 1"))
 
     def next_due(self) -> datetime | None:
         """The next instant at which some answer changes by itself."""

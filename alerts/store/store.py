@@ -273,6 +273,13 @@ class Store:
             else:
                 self._set(note, value)
 
+    def clock(self) -> datetime | None:
+        """What time it is for the server; a file has none."""
+        if isinstance(self.connection, apsw.Connection):
+            return None
+        ((seconds,),) = self.connection.execute("SELECT unixepoch()")
+        return from_us(seconds * 1_000_000)
+
     def get(self, name: str) -> str | None:
         """A value of the store's own small notes."""
         return next(

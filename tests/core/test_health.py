@@ -8,7 +8,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from alerts.core.health import HANDED_WITHIN, JUDGED_WITHIN, MOVED_WITHIN, TURN_WITHIN, Consumer, Pulse, Turns, checks
+from alerts.core.health import (
+    CLOCKS_WITHIN,
+    HANDED_WITHIN,
+    JUDGED_WITHIN,
+    MOVED_WITHIN,
+    TURN_WITHIN,
+    Consumer,
+    Pulse,
+    Turns,
+    checks,
+    clock_off,
+)
 
 NOW = datetime(2026, 3, 10, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -58,6 +69,18 @@ def test_a_turn_that_does_not_end_is_told_from_one_that_is_not_begun() -> None:
 def test_a_commit_that_failed_is_wrong_at_once_until_one_succeeds() -> None:
     failing = Turns(NOW - SECOND, None, NOW, "FullError")
     assert wrong(turns=failing) == [("store", "cannot be written (FullError)", NOW)]
+
+
+def test_clocks_that_differ_are_told_instead_of_a_store_that_fails() -> None:
+    ours, server = NOW + CLOCKS_WITHIN, NOW
+    assert clock_off(ours, server) == clock_off(server, ours) == ""
+    ours += SECOND
+    assert (
+        clock_off(server, ours) == "the clock of this process is 61 s behind the database's; set the one that is wrong"
+    )
+    off = clock_off(ours, server)
+    assert off == "the clock of this process is 61 s ahead of the database's; set the one that is wrong"
+    assert wrong(turns=Turns(NOW - SECOND, None, NOW, "ClockOff", off)) == [("turns", off, NOW)]
 
 
 def test_a_store_that_cannot_be_read_is_wrong_without_a_word_of_what_it_said() -> None:

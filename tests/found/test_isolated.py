@@ -11,7 +11,7 @@ from alerts.core import turn as turn_module
 from alerts.core.engine import step
 from alerts.core.judgement import Judged
 from alerts.core.ports import Saved
-from alerts.store import sqlite
+from alerts.store import store
 from tests.found.province import Province, complete, overstay, person
 from tests.runtime.office import wib
 
@@ -19,7 +19,7 @@ from tests.runtime.office import wib
 def test_an_event_whose_commit_fails_leaves_no_row_and_is_taken_in_after_an_update(
     province: Province, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = sqlite._subject_row
+    row = store._subject_row
 
     def broken(saved: Saved) -> tuple[Any, ...]:  # a defect of ours, planted
         if saved.subject.key == "person:UTO:X7":
@@ -28,7 +28,7 @@ def test_an_event_whose_commit_fails_leaves_no_row_and_is_taken_in_after_an_upda
 
     bad, good = overstay("bad", person("X7"), "P7"), overstay("good", person("X8"), "P8")
     with monkeypatch.context() as planted:
-        planted.setattr(sqlite, "_subject_row", broken)
+        planted.setattr(store, "_subject_row", broken)
         province.at("2026-03-10T09:00:00", bad, good, *complete("2026-03-10T08:00:00", "imigrasi/jambi"))
     assert province.rows("SELECT id FROM quarantine") == [("bad",)]
     assert not province.rows("SELECT id FROM events WHERE id = 'bad'")

@@ -9,6 +9,8 @@ from alerts.core.ports import Unavailable
 from alerts.runtime import rebuild
 from alerts.store.store import what_supersedes
 from tests.found.province import Province, arrival, permit, person
+from tests.runtime.office import extension
+from tests.runtime.office import permit as permit_of
 
 
 def test_a_rebuild_gives_no_subject_the_number_of_another(province: Province) -> None:
@@ -33,6 +35,20 @@ def test_a_process_that_has_not_read_an_edit_judges_nothing_by_the_old_files(pro
     province.store.judge_again(("person",), province.now, "the fingerprint of edited files")
     with pytest.raises(Unavailable, match="has yet to read them"):
         province.take()
+
+
+def test_turns_of_one_instant_give_no_notice_the_id_of_one_that_was_sent(province: Province) -> None:
+    """A process whose clock is behind makes all its turns at the instant of the last turn of another."""
+    kept: dict[str, int] = {}
+    for raw in (permit_of(1), extension(1), permit_of(1, "2026-02-01", id="q1b", supersedes="q1")):
+        assert [answer.status for answer in province.accept(raw)] == ["accepted"]
+        planned = {id for (id,) in province.rows("SELECT id FROM notices WHERE state = 'planned'")}
+        assert planned
+        assert planned.isdisjoint(kept)
+        province.rows("UPDATE notices SET state = 'sent', attempts = attempts + 1 WHERE state = 'planned'")
+        kept = dict(province.rows("SELECT id, attempts FROM notices"))
+        assert set(kept.values()) == {1}
+        province.later(minutes=-1)
 
 
 @pytest.mark.parametrize("said", ["x\u0000y", "x" * 3000, " x", ""])

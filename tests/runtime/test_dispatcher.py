@@ -360,7 +360,7 @@ def test_what_is_said_of_an_attempt_does_not_count_when_there_was_another_since(
     late.begin(notice.id, owing.now, b"the words", "", "")
     owing.rows("UPDATE notices SET lease_until = 0")
     other = StoredBook(owing.store.connection, "other")
-    assert other.take_over() == [(notice.id, notice.channel, 1)]
+    assert other.take_over(1) == [(notice.id, notice.channel, 1)]
     late.failed(notice.id, "what the frozen one says", attempt=1)
     other.again(notice.id, owing.now, "in doubt", in_doubt=True)
     other.begin(notice.id, owing.now, b"the words", "", "")

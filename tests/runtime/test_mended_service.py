@@ -32,6 +32,7 @@ async def test_an_edit_while_another_program_holds_the_store_comes_into_force_af
         await it.until(lambda: it.alert().state == "withdrawn", "the edit is in force")
 
 
+@pytest.mark.sqlite("a server has a clock of its own, and no turn is made beside it")
 async def test_a_clock_that_is_set_back_withdraws_nothing(
     tmp_path: Path, editable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

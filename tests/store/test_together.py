@@ -15,12 +15,14 @@ from typing import Any
 import psycopg
 import pytest
 
+from alerts.core.engine import step
+from alerts.core.judgement import Judged
 from alerts.core.ports import Unavailable
 from alerts.runtime import intake
 from alerts.runtime.intake import kept_event
-from alerts.runtime.rebuild import differences, refold
+from alerts.runtime.rebuild import differences, refold, write_anew
 from alerts.runtime.settle import Decided
-from alerts.store.database import Address, connect, migrate
+from alerts.store.database import Address, connect, migrate, unhurried
 from alerts.store.errors import PostgresError
 from alerts.store.postgres import Postgres
 from alerts.store.store import Store
@@ -130,6 +132,41 @@ def test_a_process_that_freezes_inside_a_turn_holds_up_the_others_for_a_moment_o
     with closing(store_at(address, decided)) as store:
         assert proven(store, decided) == []
         assert counted(store)["accepted"] == EVENTS + len(range(0, EVENTS, 7))
+
+
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends who is silent for a second, and each subject takes nearly half of one."""
+
+    def slow(*judged: Any) -> Judged:
+        threading.Event().wait(0.4)
+        return step(*judged)
+
+    monkeypatch.setattr("alerts.store.postgres.FROZEN_S", 1)
+    monkeypatch.setattr("alerts.core.turn.step", slow)
+
+
+def test_a_turn_that_thinks_for_longer_than_a_frozen_process_may_is_not_taken_for_one(
+    address: Address, decided: Decided, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slowly(monkeypatch)
+    monkeypatch.setattr("alerts.store.register.ALIVE_EVERY_S", 0.1)
+    with closing(store_at(address, decided)) as store:
+        take(store, decided, *range(5))
+        assert counted(store)["accepted"] == 5
+
+
+def test_a_command_of_a_person_may_think_for_as_long_as_it_likes(
+    address: Address, decided: Decided, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(store_at(address, decided)) as store:
+        take(store, decided, *range(5))
+    slowly(monkeypatch)
+    with closing(store_at(address, decided)) as store:
+        with store.turn():
+            unhurried(store.connection)
+            fresh, _ = refold(store, decided, lambda done, total: None)
+            assert write_anew(store, fresh) > 5
+        assert proven(store, decided) == []
 
 
 # What is lost is done again ---------------------------------------------------------------------------------------------
