@@ -12,6 +12,7 @@ import msgspec
 
 from alerts.core.health import Pulse
 from alerts.store.database import Connection, from_us, to_us
+from alerts.store.doubt import restored
 
 
 class Outbox(msgspec.Struct, frozen=True):
@@ -30,7 +31,7 @@ def pulse(db: Connection, now: datetime) -> Pulse:
     both = f"{of_state}'planned' UNION ALL {of_state}'sending'"  # each has an index of its own
     waits = f"SELECT channel, min(at) FROM ({both}) AS pending GROUP BY channel"  # noqa: S608 - our own words
     pending = {channel: from_us(first) for channel, first in db.execute(waits)}
-    return Pulse(due, None if since is None else from_us(since), pending)
+    return Pulse(due, None if since is None else from_us(since), pending, restored(db))
 
 
 def outbox(db: Connection) -> Outbox:

@@ -94,6 +94,8 @@ class Figures(Collector):
         pulse, (_, waiting) = self._pages.pulse(now), self._pages.counts()
         yield _gauge("subjects_due", "Subjects whose time has come and that were not judged.", pulse.due)
         yield _gauge("subjects_due_oldest_seconds", "How late the oldest of them is.", _age(pulse.due_since, now))
+        says = "1 where the database was restored and sends nothing before a person resumes it."
+        yield _gauge("restored_waiting", says, pulse.restored_at is not None)
         yield _gauge("deadlines_waiting", "Deadlines that are unknown because a source is silent.", waiting)
         offices = self._state().settled.feeds.offices.values()
         silent = [o for o in seen(offices, self._pages.feeds(), now) if o.silent_since]
