@@ -49,7 +49,7 @@ def kafka_init(
         int | None, typer.Option(help="Copies of each message [default: as many as brokers, 3 at most].", min=1)
     ] = None,
 ) -> None:
-    """Make the three topics, or say where they are other than they should be. Changes none that is there."""
+    """Make the three topics, or say where they are less or other than they should be. Changes none that is there."""
     connection = broker_of()
     from alerts.runtime import topics  # noqa: PLC0415 - only those who speak to a broker load a client
 
@@ -58,17 +58,20 @@ def kafka_init(
     except NoBroker as error:
         fail(NO_SERVICE, str(error))
     for each in found:
-        days = int(each.topic.configs["retention.ms"]) // 86_400_000
+        retained = each.topic.configs[topics.RETAINED]
+        kept = "for ever" if retained == topics.FOR_EVER else f"{int(retained) // 86_400_000} days"
         out.print(
             f"{each.name}: {'made' if each.made else 'is there'}, partitions {each.topic.partitions}, "
-            f"replication {each.topic.replication}, kept {days} days",
+            f"replication {each.topic.replication}, kept {kept}",
             markup=False,
         )
-        for difference in each.differs:
-            err.print(f"{each.name}: {difference}", markup=False, style="red")
+        for wrong in each.wrong:
+            err.print(f"{each.name}: {wrong}", markup=False, style="red")
+        for more in each.more:
+            err.print(f"{each.name}: {more}", markup=False, style="yellow")
     if any(each.topic.replication == 1 for each in found):
         err.print("replication is 1: a broker whose disk is lost takes events with it; run 3 brokers", style="yellow")
-    raise typer.Exit(WRONG if any(each.differs for each in found) else 0)
+    raise typer.Exit(WRONG if any(each.wrong for each in found) else 0)
 
 
 def kafka_forget(

@@ -19,13 +19,15 @@ CLOCKS_WITHIN = timedelta(seconds=60)  # of a process and of its database
 
 
 class Pulse(msgspec.Struct, frozen=True):
-    """What the store says of the work that is due. Instants are since when it has been; None where nothing is."""
+    """What the store says of the work that is due, and what it waits for a person for. Instants are since when; None where it is
+    not so."""
 
     due: int  # subjects whose time has come and that were not judged
     due_since: datetime | None
     pending_since: Mapping[
         str, datetime
     ]  # by channel: the notice that has waited longest; ahead where its time is still to come
+    restored_at: datetime | None = None  # nothing that is planned is sent before a person resumes it
 
 
 class Turns(msgspec.Struct, frozen=True):

@@ -16,10 +16,10 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import NoReturn, Protocol
+from typing import NoReturn, Protocol, TypeVar
 
 import msgspec
 
@@ -38,6 +38,7 @@ LONGEST_RETRY_S = 5.0
 log = logging.getLogger("lapor-dini")
 
 Partition = tuple[str, int]
+T = TypeVar("T")
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -50,12 +51,15 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Engine(Protocol):
-    """What the records are for. Both raise Unavailable where the database cannot be used now; then nothing has happened."""
+    """What the records are for. All raise Unavailable where the database cannot be used now; then nothing has happened."""
 
     def apply(self, records: Sequence[Record], /) -> None: ...
 
     def positions(self) -> Mapping[Partition, int]:
         """The last offset applied, of every partition that has one."""
+
+    def look(self) -> None:
+        """Whether that by which it judges was edited; asked now and then, also where no records come."""
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -129,11 +133,18 @@ class Feeder:
         self._gone_since: float | None = None
         self.progress = progress
 
+    async def look(self) -> None:
+        """Have the engine look at what it judges by, between two batches."""
+        try:
+            await self._at_engine(self._engine.look)
+        except Unavailable as error:
+            log.error("the edited rules are not in force yet, the database cannot take them over: %s", error)
+
     async def positions(self) -> Mapping[Partition, int]:
         """Where the database is; asked again as long as a batch would be."""
         while True:
             try:
-                found = await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.positions)
+                found = await self._at_engine(self._engine.positions)
             except Unavailable as error:
                 self._unavailable(error)
             else:
@@ -146,12 +157,9 @@ class Feeder:
         wait_s = FIRST_RETRY_S
         while not halt.is_set():
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._engine.apply, records)
+                await self._at_engine(self._engine.apply, records)
             except Unavailable as error:
                 self._unavailable(error)
-            except Exception:
-                log.critical("a batch could not be applied; the defect is ours", exc_info=True)
-                end(BROKEN)
             else:
                 self._gone_since, self.progress.ready = None, True
                 self.progress.applied(len(records))
@@ -160,6 +168,16 @@ class Feeder:
                 await asyncio.wait_for(halt.wait(), wait_s)
             wait_s = min(2 * wait_s, LONGEST_RETRY_S)
         return False
+
+    async def _at_engine(self, what: Callable[..., T], *arguments: object) -> T:
+        """In the thread of the database. Raises Unavailable; whatever else fails is a defect of ours and ends the process."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, what, *arguments)
+        except Unavailable:
+            raise
+        except Exception:
+            log.critical("the engine cannot go on; the defect is ours", exc_info=True)
+            end(BROKEN)
 
     def _unavailable(self, error: Unavailable) -> None:
         self.progress.ready = False

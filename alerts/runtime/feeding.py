@@ -7,8 +7,6 @@ hands over again. Bytes that are no event go to quarantine like any other refuse
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from time import monotonic
 
 from alerts.core.ports import Unavailable
 from alerts.runtime import clock
@@ -22,11 +20,9 @@ from alerts.store.errors import STORE_ERRORS
 from alerts.store.store import Store
 from alerts.store.topics import positions, write_positions
 
-LOOK_EVERY_S = 2.0
-
 
 class Fed:
-    """One worker's engine; `apply` is called by one thread. Raises SchemaError, Unavailable and what STORE_ERRORS names at
+    """One worker's engine; all of it is called by one thread. Raises SchemaError, Unavailable and what STORE_ERRORS names at
     construction."""
 
     def __init__(self, settings: Settings, decided: Decided) -> None:
@@ -34,14 +30,11 @@ class Fed:
         self.rules = InForce(settings.rules, decided, self._store)
         self.meters = Meters()
         self.rules.start(clock.agreed(self._store))
-        self._looked_at = monotonic()
 
     def apply(self, records: Sequence[Record]) -> None:
         """All of them, or Unavailable and none."""
         with self.meters.turn(len(records)):
-            now = clock.agreed(self._store)
-            self._look(now)
-            decided = self.rules.decided
+            now, decided = clock.agreed(self._store), self.rules.decided
             read = [(record, read_event(record.value, now, decided)) for record in records]
             in_turn(self._store, lambda: self._apply(read, decided))
 
@@ -51,6 +44,14 @@ class Fed:
             return positions(self._store.connection)
         except STORE_ERRORS as error:
             raise Unavailable(str(error)) from error
+
+    def look(self) -> None:
+        """At the files, whether they were edited. Raises Unavailable: then the edit is not in force, and is looked at again."""
+        if read := self.rules.edited(clock.now()):
+            try:
+                self.rules.settle(read, clock.agreed(self._store))
+            except STORE_ERRORS as error:
+                raise Unavailable(str(error)) from error
 
     def _apply(self, read: Sequence[tuple[Record, Read]], decided: Decided) -> None:
         done = positions(self._store.connection)
@@ -63,14 +64,3 @@ class Fed:
             at = (r.topic, r.partition)
             reached[at] = max(r.offset, reached.get(at, -1))
         write_positions(self._store.connection, reached)
-
-    def _look(self, now: datetime) -> None:
-        """At the files, now and then; whoever edits them waits for no event."""
-        if monotonic() - self._looked_at < LOOK_EVERY_S:
-            return
-        self._looked_at = monotonic()
-        if read := self.rules.edited(now):
-            try:
-                self.rules.settle(read, now)
-            except STORE_ERRORS as error:
-                raise Unavailable(str(error)) from error

@@ -15,6 +15,7 @@ from alerts.core.admins import Matter, notices_to_admins, refused
 from alerts.runtime.settle import Decided, Read, files_fingerprint, kinds_to_judge_again, read_still
 from alerts.store.store import Store
 
+WATCH_EVERY_S = 2.0  # how often a process looks whether files were edited
 REFUSED = "files refused since"  # a note in the store, so that a restart tells nothing twice
 
 log = logging.getLogger("lapor-dini")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import Any
@@ -107,13 +107,13 @@ def _deliver(producer: Any, topic: str, rows: Sequence[Out], broker: Broker) -> 
 def message(row: Out) -> bytes:
     """The row as a CloudEvent."""
     if isinstance(row, ChangeOut):
-        data = {name: getattr(row, name) for name in ("change", "alert", "rule", "subject", "item", "severity", "unit")}
+        data = {name: getattr(row, name) for name in ("change", "alert", "case", "rule", "severity", "unit")}
         return _event(f"{row.alert}-{row.number}-{to_us(row.at)}", "alert.changed.v1", row.at, data)
     data = {"source": row.source, "id": row.id, "reason": row.reason}
     return _event(f"Q-{row.number}-{to_us(row.at)}", "event.quarantined.v1", row.at, data)
 
 
-def _event(id: str, type: str, time: datetime, data: dict[str, str | None]) -> bytes:
+def _event(id: str, type: str, time: datetime, data: Mapping[str, str | int | None]) -> bytes:
     event = {"specversion": "1.0", "id": id, "source": SOURCE, "type": type, "time": time, "data": data}
     return msgspec.json.encode(event)
 

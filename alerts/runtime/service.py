@@ -26,7 +26,7 @@ from alerts.core.ports import Answer, Unavailable
 from alerts.runtime import clock
 from alerts.runtime.at_store import StoreThread
 from alerts.runtime.dispatcher import Dispatcher, Sender
-from alerts.runtime.in_force import InForce
+from alerts.runtime.in_force import WATCH_EVERY_S, InForce
 from alerts.runtime.intake import Taken, check, kept_event, read_event, take_safely
 from alerts.runtime.meters import Meters
 from alerts.runtime.settings import Settings, channels
@@ -37,7 +37,6 @@ from alerts.store.store import Store
 
 GROUP_MAX = 5000  # events that wait are committed together, up to this many beyond one batch
 LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
-WATCH_EVERY_S = 2.0
 STORE_RETRY_S = 5.0
 ANSWERED_WITHIN_S = 5.0  # hand-offs under way when the process is to end; a carrier that takes longer is left in doubt
 ASK_EVERY_S = 180.0  # carriers that can be asked what became of notices

@@ -27,6 +27,7 @@ from yarl import URL
 from alerts.publisher.connection import Connection
 from alerts.runtime.applying import BROKEN, STALLED, Engine, Feeder, Progress, Watch, end
 from alerts.runtime.fetched import ListTransport
+from alerts.runtime.in_force import WATCH_EVERY_S
 
 COMMIT_EVERY_S = 1.0
 METADATA_EVERY_MS = 5000  # a leader of the group that has none gives nobody anything, as after a restart of the broker
@@ -122,6 +123,7 @@ async def _serve(settings: WorkerSettings, feeder: Feeder) -> int:
     told = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
+    looking = asyncio.ensure_future(_look(feeder))
     running = asyncio.ensure_future(_until_it_ends(app, feeder.progress))
     await asyncio.wait([running, stopping := asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
     feeder.progress.ready = False
@@ -131,7 +133,15 @@ async def _serve(settings: WorkerSettings, feeder: Feeder) -> int:
         await asyncio.wait_for(app.stop(), STOP_WITHIN_S)
     except TimeoutError:
         log.error("not stopped within %.0f s; what was applied and not committed is read again", STOP_WITHIN_S)
+    looking.cancel()
     return 0 if stopping.done() else BROKEN
+
+
+async def _look(feeder: Feeder) -> None:
+    """A worker to whom nothing comes judges nothing, and yet says by which rules it would."""
+    while True:
+        await asyncio.sleep(WATCH_EVERY_S)
+        await feeder.look()
 
 
 async def _until_it_ends(app: faust.App, progress: Progress) -> None:

@@ -9,6 +9,7 @@ clock, which it renews; when that has run out, another may take the hand-off ove
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -240,14 +241,16 @@ class StoredBook:
 
     def owed(self) -> Owed:
         """Count the books."""
-        sql = (
-            "SELECT count(*) FILTER (WHERE state <> 'cancelled'), count(*) FILTER (WHERE state = 'sent'),"
-            " count(*) FILTER (WHERE state IN ('planned', 'sending')), count(*) FILTER (WHERE state = 'failed'),"
-            " count(*) FILTER (WHERE state = 'cancelled'), count(*) FILTER (WHERE maybe_twice),"
-            " count(*) FILTER (WHERE state = 'failed' AND reason = '') FROM notices"
+        counts, twice = Counter[str](), 0
+        sql = "SELECT state, maybe_twice, count(*) FROM notices GROUP BY state, channel, maybe_twice"
+        for state, doubtful, count in self._rows(sql):
+            counts[state] += count
+            twice += count if doubtful else 0
+        ((without,),) = self._rows("SELECT count(*) FROM notices WHERE state = 'failed' AND reason = ''")
+        pending, cancelled = counts["planned"] + counts["sending"], counts["cancelled"]
+        return Owed(
+            counts.total() - cancelled, counts["sent"], pending, counts["failed"], cancelled, twice, int(without)
         )
-        ((*counts,),) = self._rows(sql)
-        return Owed(*counts)
 
     # Small helpers ------------------------------------------------------------------------------------------------------
 

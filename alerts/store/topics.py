@@ -20,15 +20,15 @@ _NONE = "0"
 
 
 class ChangeOut(msgspec.Struct, frozen=True):
-    """A change of an alert, as other systems are told of it: nothing that an officer wrote, no fact."""
+    """A change of an alert, as other systems are told of it: nothing that an officer wrote, no fact, and nobody named. The
+    subject is a passport number and the item may be a permit's; who may know them opens the page of the alert."""
 
     number: int
     at: datetime
     change: str
     alert: str
+    case: int  # the last part of its case number
     rule: str
-    subject: str
-    item: str
     severity: str
     unit: str
 
@@ -67,12 +67,12 @@ def forget_positions(connection: Connection, topic: str) -> None:
 def changes_after(connection: Connection, number: int, limit: int) -> Sequence[ChangeOut]:
     """Changes of alerts, those of shadow rules left out, in the order in which they happened."""
     sql = (
-        "SELECT c.number, c.at, c.change, c.alert, a.rule, a.subject, a.item, c.severity, c.unit FROM alert_changes c"
+        "SELECT c.number, c.at, c.change, c.alert, a.number, a.rule, c.severity, c.unit FROM alert_changes c"
         " JOIN alerts a ON a.id = c.alert WHERE c.number > ? AND NOT a.shadow ORDER BY c.number LIMIT ?"
     )
     return [
-        ChangeOut(number, from_us(at), change, alert, rule, subject, item, Severity(severity).name, unit)
-        for number, at, change, alert, rule, subject, item, severity, unit in connection.execute(sql, (number, limit))
+        ChangeOut(number, from_us(at), change, alert, case, rule, Severity(severity).name, unit)
+        for number, at, change, alert, case, rule, severity, unit in connection.execute(sql, (number, limit))
     ]
 
 

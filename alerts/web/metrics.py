@@ -15,7 +15,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from alerts.core.health import Check, Consumer
+from alerts.core.health import Check, Consumer, Pulse
 from alerts.store.pages import Pages
 from alerts.web.ports import RulesState
 from alerts.web.sources import seen
@@ -47,7 +47,8 @@ class Figures(Collector):
         if self._consumer:
             yield from self._behind(self._consumer())
         try:
-            stored = [*self._events(), *self._notices(), *self._due(), *self._alerts()]
+            pulse = self._pages.pulse(self._now())
+            stored = [*self._events(), *self._notices(pulse), *self._due(pulse), *self._alerts()]
         except Exception:  # whatever keeps it from being read
             yield _gauge("store_readable", "1 where the store can be read.", 0)
         else:
@@ -78,22 +79,23 @@ class Figures(Collector):
         yield _gauge("books_balanced", "1 where received and owed are what became of them.", balanced)
         yield _gauge("notices_owed", "Notices owed: sent, pending and failed.", books.owed.owed)
 
-    def _notices(self) -> Iterator[Metric]:
+    def _notices(self, pulse: Pulse) -> Iterator[Metric]:
         outbox, now = self._pages.outbox(), self._now()
         counts = {(c, s): outbox.counts.get((c, s), 0) for c in CHANNELS for s in STATES}
         yield _gauge("notices", "Notices by channel and state; sent, failed and cancelled is what became of them.",
                      counts, "channel", "state")  # fmt: skip
         twice = {(c,): outbox.maybe_twice.get(c, 0) for c in CHANNELS}
         yield _counter("notices_maybe_twice", "Notices repeated although the first may have arrived.", twice, "channel")
-        waits = {(c,): _age(outbox.pending_since.get(c), now) for c in CHANNELS}
+        waits = {(c,): _age(pulse.pending_since.get(c), now) for c in CHANNELS}
         says = "How long the oldest notice that should be out has waited."
         yield _gauge("notices_oldest_pending_seconds", says, waits, "channel")
 
-    def _due(self) -> Iterator[Metric]:
-        now = self._now()
-        pulse, (_, waiting) = self._pages.pulse(now), self._pages.counts()
+    def _due(self, pulse: Pulse) -> Iterator[Metric]:
+        now, (_, waiting) = self._now(), self._pages.counts()
         yield _gauge("subjects_due", "Subjects whose time has come and that were not judged.", pulse.due)
         yield _gauge("subjects_due_oldest_seconds", "How late the oldest of them is.", _age(pulse.due_since, now))
+        says = "1 where the database was restored and sends nothing before a person resumes it."
+        yield _gauge("restored_waiting", says, pulse.restored_at is not None)
         yield _gauge("deadlines_waiting", "Deadlines that are unknown because a source is silent.", waiting)
         offices = self._state().settled.feeds.offices.values()
         silent = [o for o in seen(offices, self._pages.feeds(), now) if o.silent_since]

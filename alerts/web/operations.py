@@ -49,13 +49,17 @@ class Operations:
 
     def readyz(self, request: Request) -> Response:
         """The process does its work: 200, or 503 with what is wrong."""
-        state, found = self._state(), self.checks()
+        state, pulse = self._state(), self._pulse()
+        found, restored_at = self._checks(pulse), pulse.restored_at if isinstance(pulse, Pulse) else None
         ready = all(check.ok for check in found)
         content = {
             "ready": ready,
             "checks": {check.name: _spoken(check) for check in found},
             "generation": state.settled.rules.generation,
             "problems": len(state.problems),  # of edited files: the last good set is in force, so the process is ready
+            "restored": _spoken_at(
+                restored_at
+            ),  # since when a person is waited for: it does its work, and sends nothing
         }
         return JSONResponse(content, 200 if ready else 503)
 
@@ -65,12 +69,16 @@ class Operations:
         return Response(encode(self._registry), headers={"content-type": content_type})
 
     def checks(self) -> tuple[Check, ...]:
-        now, work = self._now(), self._work
-        pulse: Pulse | Exception
+        return self._checks(self._pulse())
+
+    def _pulse(self) -> Pulse | Exception:
         try:
-            pulse = self._pages.pulse(now)
+            return self._pages.pulse(self._now())
         except Exception as error:  # whatever keeps the store from being read
-            pulse = error
+            return error
+
+    def _checks(self, pulse: Pulse | Exception) -> tuple[Check, ...]:
+        now, work = self._now(), self._work
         turns, consumer = work.turns and work.turns(), work.consumer and work.consumer()
         return checks(pulse, len(self._state().settled.rules.rules), now, turns, consumer)
 
@@ -78,5 +86,8 @@ class Operations:
 def _spoken(check: Check) -> dict[str, object]:
     if check.ok:
         return {"ok": True}
-    since = check.since.astimezone(WIB).isoformat(timespec="seconds") if check.since else None
-    return {"ok": False, "what": check.what, "since": since}
+    return {"ok": False, "what": check.what, "since": _spoken_at(check.since)}
+
+
+def _spoken_at(instant: datetime | None) -> str | None:
+    return instant.astimezone(WIB).isoformat(timespec="seconds") if instant else None

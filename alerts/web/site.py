@@ -83,6 +83,7 @@ class Site:
             total_waiting=total_waiting,
             owed=self._pages.books().owed,
             holds=self._pages.holds(),
+            restored_at=self._pages.pulse(now).restored_at,
             silent=[o for o in seen(state.settled.feeds.offices.values(), states, now) if o.silent_since],
         )
 
@@ -138,6 +139,7 @@ class Site:
             back=_link(request, page - 1) if page > 1 else None,
             wanted_state=state,
             owed=self._pages.books().owed,
+            restored_at=self._pages.pulse(self._now()).restored_at,
             mailbox=self._mailbox,
         )
 

@@ -31,14 +31,17 @@ class Shown(msgspec.Struct):
     lag: int
     partitions: list[str]
     quiet_s: float
+    looks: int  # times that the broker said how much there is
+    edits: int  # times that the engine looked at what it judges by
 
 
-def show(progress: Progress, file: Path) -> None:
+def show(progress: Progress, engine: Named, file: Path) -> None:
     part = file.with_suffix(".part")
     while True:
         lag = sum(read.lag for read in progress.partitions.values())
         partitions = [f"{topic}/{number}" for topic, number in sorted(progress.partitions)]
-        shown = Shown(progress.records, progress.batches, progress.ready, lag, partitions, progress.quiet_s)
+        p = progress
+        shown = Shown(p.records, p.batches, p.ready, lag, partitions, p.quiet_s, p.looks, engine.edits)
         part.write_bytes(msgspec.json.encode(shown))
         part.rename(file)
         threading.Event().wait(SHOW_S)
@@ -56,12 +59,16 @@ class Named:
 
     def __init__(self, ledger: Ledger, name: str, topic: str) -> None:
         self._ledger, self._name, self._topic = ledger, name, topic
+        self.edits = 0
 
     def apply(self, records: Sequence[Record]) -> None:
         self._ledger.apply(records, self._name)
 
     def positions(self) -> Mapping[Partition, int]:
         return {(self._topic, partition): at for partition, at in self._ledger.positions().items()}
+
+    def look(self) -> None:
+        self.edits += 1
 
 
 async def acknowledge_first(feeder: Feeder, records: Sequence[Record], halt: object) -> bool:
@@ -75,10 +82,10 @@ def main(folder: Path, name: str, settings: str, planted: str) -> None:
     ledger = Forgetful(folder) if planted == "forgetful" else Ledger(folder)
     if planted == "hasty":
         Feeder.hand_over = acknowledge_first  # type: ignore[method-assign]
-    progress = Progress()
-    threading.Thread(target=show, args=(progress, folder / f"{name}.json"), daemon=True).start()
-    given = WorkerSettings(**msgspec.json.decode(settings))
-    run(given, Named(ledger, name, given.topic), progress)
+    progress, given = Progress(), WorkerSettings(**msgspec.json.decode(settings))
+    engine = Named(ledger, name, given.topic)
+    threading.Thread(target=show, args=(progress, engine, folder / f"{name}.json"), daemon=True).start()
+    run(given, engine, progress)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def test_every_example_is_a_message_of_the_events_topic(path: Path, document: An
 
 THEN = datetime(2026, 3, 2, tzinfo=UTC)
 TOLD = {
-    "alerts": ChangeOut(1, THEN, "raised", "a1", "stay_expired", "person:UTO:X1", "P1", "high", "kesbangpol-15.06"),
+    "alerts": ChangeOut(1, THEN, "raised", "a1", 1, "stay_expired", "high", "kesbangpol-15.06"),
     "quarantine": RefusedOut(1, THEN, None, None, "event: is not a JSON object"),
 }
 

@@ -23,18 +23,62 @@ def test_the_topics_are_made_once_and_what_differs_is_told(lapor_dini: Run, own_
     assert (again.returncode, again.stdout) == (0, MADE.replace("made", "is there"))
 
     with KafkaAdminClient(bootstrap_servers=own_broker.servers) as admin:
-        admin.alter_configs([ConfigResource("TOPIC", "lapor.events.v1", {"message.timestamp.type": "CreateTime"})])
-        admin.create_partitions({"lapor.alerts.v1": 6})
+        admin.alter_configs(
+            [
+                ConfigResource("TOPIC", "lapor.events.v1", {"message.timestamp.type": "CreateTime"}),
+                ConfigResource("TOPIC", "lapor.alerts.v1", {"retention.ms": "86400000"}),
+            ]
+        )
     differing = lapor_dini("kafka", "init", "--partitions", "12", LAPOR_KAFKA=own_broker.servers)
     assert differing.returncode == 1
+    assert "lapor.alerts.v1: is there, partitions 4, replication 1, kept 1 days" in differing.stdout
     assert differing.stderr.splitlines()[:3] == [
-        "lapor.events.v1: partitions is 8 and should be 12",
-        "lapor.events.v1: message.timestamp.type is CreateTime and should be LogAppendTime",
-        "lapor.alerts.v1: partitions is 6 and should be 4",
+        "lapor.events.v1: partitions is 8 and should be 12; kafka-topics.sh --alter --topic lapor.events.v1 --partitions 12",
+        "lapor.events.v1: message.timestamp.type is CreateTime and should be LogAppendTime; kafka-configs.sh --alter"
+        " --topic lapor.events.v1 --add-config message.timestamp.type=LogAppendTime",
+        "lapor.alerts.v1: retention.ms is 86400000 and should be 2592000000; kafka-configs.sh --alter"
+        " --topic lapor.alerts.v1 --add-config retention.ms=2592000000",
     ]
     too_many = lapor_dini("kafka", "init", "--replication", "3", LAPOR_KAFKA=own_broker.servers)
     assert too_many.returncode == 1
     assert "replication is 1 and should be 3" in too_many.stderr
+
+
+def test_what_an_operator_has_given_beyond_what_is_stated_is_told_and_is_no_reason_not_to_start(
+    lapor_dini: Run, own_broker: Broker
+) -> None:
+    lapor_dini("kafka", "init", LAPOR_KAFKA=own_broker.servers)
+    with KafkaAdminClient(bootstrap_servers=own_broker.servers) as admin:
+        admin.create_partitions({"lapor.events.v1": 12})
+        admin.alter_configs(
+            [
+                ConfigResource("TOPIC", "lapor.alerts.v1", {"retention.ms": "5184000000"}),
+                ConfigResource("TOPIC", "lapor.quarantine.v1", {"retention.ms": "-1"}),
+            ]
+        )
+    answer = lapor_dini("kafka", "init", LAPOR_KAFKA=own_broker.servers)
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout.splitlines() == [
+        "lapor.events.v1: is there, partitions 12, replication 1, kept 30 days",
+        "lapor.alerts.v1: is there, partitions 4, replication 1, kept 60 days",
+        "lapor.quarantine.v1: is there, partitions 1, replication 1, kept for ever",
+    ]
+    assert answer.stderr.splitlines()[:3] == [
+        "lapor.events.v1: partitions is 12, more than the 8 stated",
+        "lapor.alerts.v1: retention.ms is 5184000000, more than the 2592000000 stated",
+        "lapor.quarantine.v1: retention.ms is -1, more than the 2592000000 stated",
+    ]
+
+
+def test_a_topic_that_nothing_can_be_written_to_is_told(lapor_dini: Run, own_broker: Broker) -> None:
+    lapor_dini("kafka", "init", LAPOR_KAFKA=own_broker.servers)
+    with KafkaAdminClient(bootstrap_servers=own_broker.servers) as admin:
+        admin.alter_configs([ConfigResource("TOPIC", "lapor.events.v1", {"min.insync.replicas": "2"})])
+    answer = lapor_dini("kafka", "init", LAPOR_KAFKA=own_broker.servers)
+    assert answer.returncode == 1
+    assert (
+        "lapor.events.v1: min.insync.replicas is more than the replication, so nothing can be written" in answer.stderr
+    )
 
 
 def test_a_broker_that_is_not_there_is_told_in_one_line(lapor_dini: Run) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.runtime.applying import STALLED
 from tests.e2e.service import until
-from tests.kafka.group import Group, running
+from tests.kafka.group import PARTITIONS, Group, running
 
 
 def test_sigterm_ends_after_the_batch_under_way_its_commit_and_leaving_the_group(
@@ -42,6 +42,38 @@ def test_a_worker_whose_batch_does_not_end_is_ended_and_says_so_in_numbers_befor
         until(lambda: bool((shown := worker.shown()) and shown.lag and shown.quiet_s > 4), "the numbers say so")
         assert worker.ended(0) == STALLED
         assert "standing still for 8 s: nothing was applied of" in worker.log.read_text()
+
+
+def test_a_worker_without_partitions_is_ready_looks_at_the_rules_is_not_taken_for_stuck_and_takes_over(
+    kafka_servers: str, tmp_path: Path
+) -> None:
+    group = Group(kafka_servers, tmp_path, stalled_s=20)
+    with running(group, 5, count=PARTITIONS + 1):
+        spare = None
+
+        def settled() -> bool:
+            nonlocal spare
+            without = [worker for worker in group.workers if not worker.partitions()]
+            spare = without[0] if len(without) == 1 else None
+            return bool(spare) and all(worker.ready() for worker in group.workers)
+
+        until(settled, "one has no partition and all are ready", seconds=120)
+        assert spare
+        before = spare.shown()
+        assert before
+
+        def looked() -> bool:
+            shown = spare.shown()
+            return bool(spare.exits) or bool(
+                shown and shown.looks > before.looks + 5 and shown.edits > before.edits + 5
+            )
+
+        until(looked, "it hears the broker and looks at the rules", seconds=120)
+        shown = spare.shown()
+        assert (spare.exits, spare.ready(), spare.partitions()) == ([], True, [])
+        assert shown and shown.quiet_s < 20, "what has nothing to read is not behind"
+        next(worker for worker in group.workers if worker is not spare).dismiss(signal.SIGTERM)
+        until(lambda: bool(spare.partitions()), "it takes over", seconds=60)
 
 
 def test_a_worker_that_acknowledges_first_is_found(kafka_servers: str, tmp_path: Path) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from alerts.runtime.settings import read_settings
 from tests.operations.test_rules import GIVEN, ROOT, checked
 from tests.servers.compose import config
 from tests.servers.composed import FILE, Here, composed
+from tests.servers.kafka import VERSION
 
 FILES = composed()
 SERVICES: dict[str, dict[str, Any]] = FILES["services"]
@@ -91,6 +96,65 @@ def test_our_services_are_told_only_settings_that_there_are(name: str, tmp_path:
 def test_a_setting_that_there_is_not_would_be_found(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="LAPOR_RULE: unknown setting"):
         read_settings({"LAPOR_RULE": str(tmp_path)})
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_signals_reach_our_processes_and_nothing_dead_is_left_behind(name: str) -> None:
+    assert OURS[name]["init"] is True
+
+
+def test_the_broker_is_the_one_of_the_proofs_or_the_readme_says_which_each_is() -> None:
+    named = SERVICES["kafka"]["image"].partition(":")[2]
+    readme = (ROOT / "README.md").read_text()
+    assert named == VERSION or (f"Kafka {named}" in readme and f"Kafka {VERSION}" in readme)
+
+
+class Ready(BaseHTTPRequestHandler):
+    """Dispatch, as far as Mailpit asks it."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.mark.parametrize("ends", ["dispatch", "mailpit"])
+def test_mailpit_ends_to_be_started_again_when_it_or_dispatch_does_not_answer(ends: str, tmp_path: Path) -> None:
+    """Its command as it stands, with another program, another port and a shorter pause."""
+    it = SERVICES["mailpit"]
+    assert (it["restart"], it["network_mode"], it["init"]) == ("unless-stopped", "service:dispatch", True)
+    program, alive = tmp_path / "mailpit", tmp_path / "alive"
+    program.write_text(f'#!/bin/sh\n[ "$1" = readyz ] || exec sleep 60\necho asked\ntest -e {alive}\n')
+    program.chmod(0o755)
+    alive.touch()
+    dispatch = ThreadingHTTPServer(("127.0.0.1", 0), Ready)
+    threading.Thread(target=dispatch.serve_forever, daemon=True).start()
+    (command,) = it["command"]
+    for of_the_image, here in (
+        ("/mailpit", str(program)),
+        (":8080", f":{dispatch.server_port}"),
+        ("sleep 5", "sleep 0.1"),
+    ):
+        assert of_the_image in command
+        command = command.replace(of_the_image, here)
+    with subprocess.Popen([*it["entrypoint"], command], stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout
+            assert [process.stdout.readline() for _ in range(3)] == [b"asked\n"] * 3, "it goes on while both answer"
+            assert process.poll() is None
+            if ends == "mailpit":
+                alive.unlink()
+            else:
+                dispatch.shutdown()
+                dispatch.server_close()
+            assert process.wait(timeout=20) == 1
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            if ends == "mailpit":
+                dispatch.shutdown()
+                dispatch.server_close()
 
 
 def test_prometheus_accepts_its_settings_and_asks_every_role() -> None:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import pytest
 
 from alerts.core.ports import Unavailable
-from alerts.runtime import applying
+from alerts.runtime import applying, clock, worker
 from alerts.runtime.applying import BROKEN, STORE_GONE, Feeder, Partition, Progress, Read, Record, Watch
+from alerts.runtime.feeding import Fed
+from alerts.runtime.settings import read_settings
+from tests.runtime.office import decisions, edit
+from tests.servers.databases import environment_of
 
 RECORDS = [Record("events", 0, 5, b"{}")]
 PATIENCE = 3
 
 
 class Engine:
-    """One that applies as it is told to, and has applied nothing before."""
+    """One that applies and looks as it is told to, and has applied nothing before."""
 
-    def __init__(self, apply: Callable[[Sequence[Record]], None]) -> None:
-        self.apply = apply
+    def __init__(self, apply: Callable[[Sequence[Record]], None], look: Callable[[], None] = lambda: None) -> None:
+        self.apply, self.look = apply, look
 
     def positions(self) -> Mapping[Partition, int]:
         return {}
@@ -97,3 +103,45 @@ asyncio.run(Feeder(Engine(), Progress(), 0.1).hand_over([], asyncio.Event()))
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
     assert ended.returncode == code, ended.stderr
+
+
+async def test_a_worker_to_whom_no_record_comes_takes_over_edited_rules_and_says_so(
+    tmp_path: Path, editable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "WATCH_EVERY_S", 0.02)
+    settings = read_settings({"LAPOR_RULES": str(editable)} | environment_of(tmp_path / "data"))
+    settings.data.mkdir()
+    fed = Fed(settings, decisions(editable, clock.now()))
+    before = fed.rules.decided.settled.rules.generation
+    looking = asyncio.ensure_future(worker._look(Feeder(fed, Progress(), 60)))
+    for old, new, seen in (
+        ("keep: 180d", "keep: 180 days", lambda: bool(fed.rules.problems)),
+        ("keep: 180 days", "keep: 170d", lambda: fed.rules.decided.settled.rules.generation != before),
+    ):
+        edit(editable, "stay_expired", old, new)
+        async with asyncio.timeout(10):
+            while not seen():
+                assert not looking.done()
+                await asyncio.sleep(0.01)  # polling the worker, not waiting for a time
+    assert fed.rules.problems == ()
+    looking.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await looking
+
+
+async def test_an_edit_that_the_database_cannot_take_over_leaves_the_worker_ready_and_is_looked_at_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    looks = []
+
+    def look() -> None:
+        looks.append(1)
+        raise Unavailable("it is away")
+
+    progress = Progress()
+    progress.ready = True
+    feeder = Feeder(Engine(lambda records: None, look), progress, 60)
+    for _ in range(2):
+        await feeder.look()
+    assert (len(looks), progress.ready) == (2, True)
+    assert "the edited rules are not in force yet" in caplog.text

@@ -10,6 +10,7 @@ import pytest
 
 from alerts.core.guard import Vote
 from alerts.runtime.settle import Decided
+from alerts.store import doubt
 from alerts.store.pages import AlertRow
 from alerts.web.metrics import CHANNELS, STATES
 
@@ -117,6 +118,26 @@ async def test_a_held_rule_and_refused_files_are_seen_in_the_numbers(
     assert numbers["held_rules"] == 1
     assert numbers['held_alerts{rule="stay_expired"}'] == FLOOD
     assert numbers["rules_problems"] == 1
+
+
+async def test_a_restored_database_that_sends_nothing_says_so_until_a_person_resumes(
+    client: httpx.AsyncClient, office: Office, expired: AlertRow
+) -> None:
+    said = "Basis data dipulihkan dari salinan: tidak ada pesan yang dikirim / The database was restored from a copy"
+    assert (await client.get("/readyz")).json()["restored"] is None
+    for statement in doubt.marking(wib("2026-03-02T10:15:00")):
+        office.store.connection.execute(statement)
+    for path in ("/", "/notices"):
+        page = await read(client, path)
+        assert said in page
+        assert "2 Maret 2026, 10.15 WIB" in page
+        assert "lapor-dini notices resume" in page
+    assert (await metrics(client))["restored_waiting"] == 1
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()["restored"]) == (200, "2026-03-02T10:15:00+07:00")
+    assert doubt.resume(office.store.connection, "Siti", office.now) == 0
+    assert [said in await read(client, path) for path in ("/", "/notices")] == [False, False]
+    assert (await metrics(client))["restored_waiting"] == 0
 
 
 async def test_a_notice_of_very_many_alerts_is_a_page_that_can_be_read(
