@@ -60,8 +60,8 @@ def await_answers(
     for alert in stands:
         why = began.get(alert.alert)
         before = alert.awaited
-        if why == "due" and alert.raised_at != now:  # a rule that leaves its trial asks anew
-            before = Awaited(asked_at=now, moved_at=before.moved_at)
+        if why == "due":  # as it is raised; also by a rule that leaves its trial, at whatever instant
+            before = Awaited(asked_at=None if alert.raised_at == now else now, moved_at=before.moved_at)
         awaited = _awaited(alert, before, why, context, now)
         by = awaited.by
         if by and not any(_answers(said, alert) for said in handled):

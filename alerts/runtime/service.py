@@ -37,6 +37,7 @@ from alerts.store.store import Store
 
 GROUP_MAX = 5000  # events that wait are committed together, up to this many beyond one batch
 LONGEST_WAIT_S = 30.0  # the clock may step: look at it at least this often
+OTHERS_S = 1.0  # how often to look for notices that other processes have planned
 STORE_RETRY_S = 5.0
 ANSWERED_WITHIN_S = 5.0  # hand-offs under way when the process is to end; a carrier that takes longer is left in doubt
 ASK_EVERY_S = 180.0  # carriers that can be asked what became of notices
@@ -59,6 +60,7 @@ class Service:
         settings.data.mkdir(parents=True, exist_ok=True)
         self._store = Store(settings.database, kept_event(lambda: self.decided), _name(settings))
         self.rules = InForce(settings.rules, decided, self._store)
+        self._idle_s = LONGEST_WAIT_S if isinstance(settings.database, Path) else OTHERS_S
         self._queue: asyncio.Queue[Waiting] = asyncio.Queue(maxsize=10_000)
         self._at_store = StoreThread()
         carriers = channels(settings)
@@ -174,8 +176,8 @@ class Service:
                 if handed:
                     continue
                 due = await self._dispatcher.next_due(channel)
-                wait = (due - clock.now()) if due else timedelta(seconds=LONGEST_WAIT_S)
-                wait_s = min(max(wait.total_seconds(), 0.05), LONGEST_WAIT_S)
+                wait = (due - clock.now()) if due else timedelta(seconds=self._idle_s)
+                wait_s = min(max(wait.total_seconds(), 0.05), self._idle_s)
             except STORE_ERRORS as error:
                 log.error("the store cannot record hand-offs: %s", error)
                 wait_s = STORE_RETRY_S
