@@ -53,7 +53,11 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    with tempfile.TemporaryDirectory() as folder, server() as postgres, broker(Path(folder) / "kafka") as kafka:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server() as postgres,
+        broker(Path(folder) / "kafka", java=()) as kafka,
+    ):
         assert isinstance(postgres, Started), "this measures processes of its own; unset LAPOR_TEST_POSTGRES"
         topics.init(Connection(servers=kafka.servers), partitions=None, replication=None)
         yield Servers(kafka, postgres, Path(folder))

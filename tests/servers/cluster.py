@@ -47,7 +47,7 @@ class Cluster:
         self.folder, self._services = folder.resolve(), composed()["services"]
         page, kafka = ports or (published(self._services["web"]), published(self._services["kafka"]))
         self._password_file = self.folder / "secrets" / "postgres_password"
-        self.kafka = Broker(self.folder / "kafka", kafka_properties(self._services["kafka"]), port=kafka)
+        self.kafka = Broker(self.folder / "kafka", kafka_properties(self._services["kafka"]), port=kafka, java=())
         names = [(service, name) for service in ROLES for name in _names(service, replicas(self._services[service]))]
         database, *others = free_ports(1 + len(names))
         options = postgres_options(self._services["postgres"]) | {"unix_socket_directories": ""}

@@ -31,6 +31,8 @@ POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   </dependencies>
 </project>
 """
+# For what lives for seconds: to compile it well costs more than it saves.
+SOON_OVER = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 UP, STARTUP_S = "Kafka Server started", 120.0
 CLUSTER = "bGFwb3ItZGluaS10ZXN0cw"  # a cluster's id is any 16 bytes in base64
 
@@ -64,6 +66,7 @@ class Broker:
         security: str = "PLAINTEXT",
         scram: Mapping[str, str] | None = None,
         port: int = 0,
+        java: Sequence[str] = SOON_OVER,
     ) -> None:
         self.folder = folder
         self.log = folder / "broker.log"
@@ -74,7 +77,7 @@ class Broker:
         self.process: subprocess.Popen[str] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self._properties = {**self._ours(), **(properties or {})}
-        self._scram = scram or {}
+        self._scram, self._options = scram or {}, java
 
     def start(self) -> None:
         """Start it, on the data that it has, and return when it answers."""
@@ -86,7 +89,7 @@ class Broker:
             format_it = ["kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(config), *users]
             _run(_java(format_it), self.folder, "Kafka cannot be set up")
         self.process = subprocess.Popen(
-            _java(["kafka.Kafka", str(config)]),
+            _java(["kafka.Kafka", str(config)], self._options),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -166,9 +169,11 @@ class Broker:
 
 
 @contextmanager
-def broker(folder: Path, properties: Mapping[str, str] | None = None) -> Iterator[Broker]:
+def broker(
+    folder: Path, properties: Mapping[str, str] | None = None, java: Sequence[str] = SOON_OVER
+) -> Iterator[Broker]:
     """A broker that runs, and is gone with its process afterwards."""
-    it = Broker(folder, properties)
+    it = Broker(folder, properties, java=java)
     it.start()
     try:
         yield it
@@ -182,6 +187,6 @@ def _run(command: Sequence[str], folder: Path, failing: str) -> None:
         raise RuntimeError(f"{failing}; it says\n{done.stdout[-3000:]}")
 
 
-def _java(command: Sequence[str]) -> list[str]:
+def _java(command: Sequence[str], options: Sequence[str] = SOON_OVER) -> list[str]:
     quiet = ["-Dorg.slf4j.simpleLogger.showThreadName=false", "-Dorg.slf4j.simpleLogger.logFile=System.out"]
-    return ["java", "-Xms128m", "-Xmx512m", *quiet, "-cp", f"{libraries()}{os.sep}*", *command]
+    return ["java", "-Xms128m", "-Xmx512m", *options, *quiet, "-cp", f"{libraries()}{os.sep}*", *command]

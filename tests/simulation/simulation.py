@@ -27,6 +27,7 @@ from tests.simulation.world import DAY, HOUR, START, World
 
 HEALED = START + DAYS * DAY  # no fault from here on...
 END = HEALED + 6 * DAY  # ...and by then all that is owed has been done
+HELD_AND_DROPPED = 156  # a seed whose world comes to that, as few do
 FAST = Path("/dev/shm") if Path("/dev/shm").is_dir() else None  # nothing here has to outlive the machine
 
 
