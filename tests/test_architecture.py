@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,11 @@ def test_functions_stay_small(path: Path) -> None:
         and (node.end_lineno or 0) - node.lineno >= LINES_A_FUNCTION
     ]
     assert not long
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "bench").glob("[a-z]*.py")), ids=lambda path: path.stem
+)
+def test_what_measures_can_be_started(path: Path) -> None:
+    """No other test runs these, so a name that is changed elsewhere would be missed."""
+    importlib.import_module(f"tests.bench.{path.stem}")

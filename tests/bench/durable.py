@@ -26,7 +26,7 @@ from alerts.core.replay import replay
 from alerts.runtime import intake
 from alerts.runtime.recorded import read_recorded
 from alerts.runtime.settle import Decided
-from alerts.store import sqlite
+from alerts.store import store as stored
 from alerts.store.database import connect, migrate, transaction
 from alerts.store.store import Store
 from tests.bench.workloads import Line, calm, lines_of, shipped_rules, year
@@ -98,8 +98,8 @@ def written(lines: Sequence[Line], decided: Decided) -> list[Write]:
         migrate(connection)
         writes.clear()  # the schema is there before anything is measured
 
-    recorded = _instead(sqlite, "connect", lambda path: _Recorder(connect(path), writes))
-    with recorded, _instead(sqlite, "migrate", made):
+    recorded = _instead(stored, "connect", lambda path: _Recorder(connect(path), writes))
+    with recorded, _instead(stored, "migrate", made):
         taken(lines, decided)
     return writes
 

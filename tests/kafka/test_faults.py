@@ -49,7 +49,10 @@ def suffers_everything(seed: int) -> None:
 
 
 def killed(group: Group, ours: Broker, rng: Random) -> None:
-    rng.choice(group.workers).send(signal.SIGKILL)
+    worker = rng.choice(group.workers)
+    before = len(worker.exits)
+    worker.send(signal.SIGKILL)
+    assert worker.ended(before) == -signal.SIGKILL
 
 
 def stopped(group: Group, ours: Broker, rng: Random) -> None:
@@ -140,6 +143,10 @@ FAULTS = {
 def holding(group: Group, where: str, rng: Random) -> Worker:
     """A worker that has a batch under way which does not end."""
     worker = rng.choice(group.workers)
-    group.ledger.hold(worker.name, where)
-    until(lambda: group.ledger.holds(worker.name), "a batch is held", log=worker.log)
+
+    def held() -> bool:
+        group.ledger.hold(worker.name, where)  # again each time: a worker that is started anew forgets it
+        return group.ledger.holds(worker.name)
+
+    until(held, "a batch is held", log=worker.log)
     return worker

@@ -61,7 +61,10 @@ class Proxy:
                 else:
                     server.shutdown(socket.SHUT_RDWR)
                 return
-            server.sendall(said)
+            try:
+                server.sendall(said)
+            except OSError:  # the other direction has ended
+                return
         _ended(server)
 
     def _back(self, client: socket.socket, server: socket.socket) -> None:
