@@ -22,7 +22,7 @@ help:
 	@echo "make chaos   30 faults while 100,000 events flow through a cluster (FAULTS, EVENTS)"
 	@echo "make bench   measure, and write tests/bench/RESULTS.md (about 15 minutes)"
 	@echo "make rehearse lose an hour, restore a copy and take the hour in again, on both databases"
-	@echo "make bench-cluster  the same for workers on Kafka and PostgreSQL: tests/bench/CLUSTER.md (about 15 minutes)"
+	@echo "make bench-cluster  the same for workers on Kafka and PostgreSQL: tests/bench/CLUSTER.md (about 25 minutes)"
 	@echo "make lint    ruff and mypy only"
 	@echo "make lock    resolve the dependencies anew (needs uv)"
 	@echo "make schemas write alerts/schemas from the event catalogue, rules/schemas from the shapes of files"

@@ -4,7 +4,6 @@ line of JSON. What is built and measured is that of `scale`."""
 from __future__ import annotations
 
 import json
-import resource
 import sys
 from statistics import median
 from time import perf_counter
@@ -14,7 +13,7 @@ from alerts.store.database import Address, connect
 from alerts.store.store import Store
 from tests.bench.scale import DUE, EVENTS, a_tick, an_event, built, complete
 from tests.bench.servers import cpu_s
-from tests.bench.workloads import calm, shipped_rules
+from tests.bench.workloads import calm, peak_mb, shipped_rules
 
 
 def main() -> None:
@@ -42,7 +41,7 @@ def main() -> None:
             "postgres_us": median(servers),
             "wall_us": median(wall),
             "size_mb": size / 1e6,
-            "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "rss_mb": peak_mb(),
         })
     )  # fmt: skip
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -23,7 +22,7 @@ from alerts.runtime.intake import kept_event, read_event, take
 from alerts.runtime.settle import Decided
 from alerts.store.store import Store
 from tests.bench.durable import BATCH, TIMES
-from tests.bench.workloads import calm, permit, shipped_rules
+from tests.bench.workloads import calm, peak_mb, permit, shipped_rules
 
 BUILT = datetime(2026, 1, 1, tzinfo=UTC)
 EARLY, LATE = "2026-06-01", "2026-07-01"
@@ -101,7 +100,7 @@ def main() -> None:
             "due_us": due_s / max(due, 1) * 1e6,
             "open_ms": open_s * 1e3,
             "file_mb": size_mb,
-            "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            "rss_mb": peak_mb(),
         })
     )  # fmt: skip
 

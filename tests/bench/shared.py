@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from alerts.runtime.intake import read_event, take
 from alerts.store.database import transaction
 from alerts.store.store import Store
 from tests.bench.durable import BATCH, opened
-from tests.bench.workloads import RECEIVED, RULE_OF, Line, calm, shared_rules
+from tests.bench.workloads import RECEIVED, RULE_OF, Line, calm, peak_mb, shared_rules
 
 TOGETHER = 1_000  # events received between two deadlines are judged together, up to this many
 
@@ -92,7 +91,7 @@ def main() -> None:
     stands = standing(changes, path)
     counted = Counter(("+" if c.change == "raised" else "-") + c.rule for c in changes)
     digest = hashlib.sha256("\n".join(stands).encode()).hexdigest()
-    rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    rss_mb = round(peak_mb())
     print(
         json.dumps(
             {"us": spent / events * 1e6, "sha256": digest, "changes": counted, "events": events, "rss_mb": rss_mb}

@@ -60,6 +60,12 @@ def calm() -> None:
     gc.set_threshold(100_000, 20, 100)
 
 
+def peak_mb() -> float:
+    """The most memory that this process had. (`getrusage` counts what its parent had when it was started.)"""
+    (found,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found) / 1024
+
+
 def shipped_rules() -> Decided:
     """The rules that we ship, with everything they need."""
     return _decided(shipped("rules"))
