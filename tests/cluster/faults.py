@@ -182,7 +182,7 @@ FOREMOST = (
 def plan(rng: Random, count: int) -> list[str]:
     """The foremost and others to that number, in a drawn order; each kind before any comes again."""
     if count < len(FAULTS):
-        others = rng.sample(sorted(FAULTS.keys() - set(FOREMOST)), k=count - len(FOREMOST))
+        others = rng.sample(sorted(FAULTS.keys() - set(FOREMOST)), k=max(0, count - len(FOREMOST)))
         return rng.sample([*FOREMOST, *others], k=count)
     drawn: list[str] = []
     while len(drawn) < count:
