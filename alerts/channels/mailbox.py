@@ -56,7 +56,7 @@ def _write(path: Path, content: bytes) -> None:
     """All or nothing, also when the power fails: write aside, sync, rename, sync the folder."""
     if path.exists():
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}")
     with aside.open("wb") as file:
         file.write(content)

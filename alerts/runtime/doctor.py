@@ -20,6 +20,7 @@ from alerts.store.pages import Pages
 
 FREE_BYTES = 500_000_000
 OVERDUE = timedelta(minutes=5)
+CARRIED_BY = {"email": "LAPOR_SMTP_HOST", "sms": "LAPOR_SMS_URL or LAPOR_GAMMU_DATABASE"}
 ENOUGH = 20  # events, before their lateness says anything
 
 
@@ -48,7 +49,7 @@ def examine(settings: Settings, now: datetime) -> Iterator[Finding]:
         yield Finding(
             "warning" if local else "ok",
             f"{channel} goes to {name}",
-            "LAPOR_SMTP_HOST, LAPOR_SMS_URL or LAPOR_GAMMU_DATABASE" if local else "",
+            CARRIED_BY[channel] if local else "",
         )
     free = shutil.disk_usage(settings.data if settings.data.exists() else ".").free
     yield Finding(

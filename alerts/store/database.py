@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -128,6 +128,9 @@ def _connect_sqlite(path: Path, readonly: bool) -> apsw.Connection:
     if version < OLDEST_SQLITE:
         raise SchemaError(f"SQLite {apsw.sqlite_lib_version()} has the WAL-reset bug; install apsw 3.51.3 or newer")
     refuse_half_moved(path)
+    if not readonly:
+        with suppress(OSError):  # it is there already, or opening it says what is wrong
+            path.touch(mode=0o600, exist_ok=False)  # SQLite would let everybody on the machine read it
     flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
     connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(10_000)

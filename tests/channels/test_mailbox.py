@@ -33,6 +33,7 @@ async def test_an_sms_lands_in_the_mailbox_with_its_number(tmp_path: Path) -> No
     assert await mailbox.send("+6281200000601", "n-0002", "LAPOR DINI É".encode()) == Sent("n-0002.txt")
     [entry] = mailbox.entries()
     assert (entry.address, entry.text) == ("+6281200000601", "LAPOR DINI É")
+    assert (tmp_path / "sms").stat().st_mode & 0o777 == 0o700
 
 
 async def test_the_same_notice_again_changes_nothing(tmp_path: Path) -> None:

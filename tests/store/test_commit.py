@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,13 @@ def test_a_commit_refused_by_the_database_leaves_the_connection_usable(tmp_path:
     with transaction(connection):
         connection.execute("INSERT INTO of_the_test VALUES (3, NULL)")
     assert list(connection.execute("SELECT n FROM of_the_test")) == [(3,)]
+
+
+@pytest.mark.sqlite("a server keeps its own files")
+def test_nobody_else_on_the_machine_may_read_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "lapor-dini.sqlite"
+    with closing(connect(path)) as connection:
+        migrate(connection)
+        assert {each.name: each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {
+            f"{path.name}{more}": 0o600 for more in ("", "-wal", "-shm")
+        }
