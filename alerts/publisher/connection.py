@@ -107,6 +107,9 @@ def no_broker(connection: Connection, error: BaseException) -> NoBroker:
     if name == "InvalidReceiveError":
         text = f"{connection.servers} does not speak {connection.security}; check the port and the security protocol"
         return NoBroker(text, settings=True)
+    if name == "KafkaConnectionError" and connection.user:
+        # The client may read the refusal together with the end of the connection, and tells only of the end.
+        return NoBroker(f"{connection.servers}: {error}; if it goes on, check user {connection.user!r} and password")
     return NoBroker(f"{connection.servers}: {error}")
 
 

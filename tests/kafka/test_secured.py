@@ -16,9 +16,10 @@ import msgspec
 import pytest
 import trustme
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
+from kafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, TopicAuthorizationFailedError
 
 from alerts.publisher import Connection, Publisher
+from alerts.publisher.connection import no_broker
 from alerts.store.database import connect
 from tests.cluster.members import Member
 from tests.e2e.service import until
@@ -197,3 +198,9 @@ def test_the_command_ends_at_once_where_waiting_is_of_no_use(secured: Secured, l
     )
     right = lapor_dini("publish", "--kafka", str(tmp_path / "one.jsonl"), **settings(secured, "agency"))
     assert (right.returncode, right.stderr) == (0, "confirmed 1\n")
+
+
+def test_an_end_without_a_word_names_the_user_too() -> None:
+    ended = no_broker(Connection(servers="127.0.0.1:9", user="agency"), KafkaConnectionError("socket disconnected"))
+    assert "check user 'agency'" in str(ended)
+    assert not ended.settings

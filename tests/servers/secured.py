@@ -30,7 +30,10 @@ class Secured:
         self._keystore = folder / "broker.pem"
         self._keystore.write_bytes(_as_kafka_reads_it(authority.issue_cert("127.0.0.1", common_name=BROKER)))
         self.passwords = {BROKER: secrets.token_hex(16), "admin": secrets.token_hex(16)}
-        self.broker = Broker(folder / "broker", self.properties(), security="SASL_SSL", scram=self.passwords)
+        # kafka-python forgets an answer that it reads together with the end of the connection: 0.1 s apart is not enough here.
+        apart = {"connection.failed.authentication.delay.ms": "2000"}
+        properties = self.properties() | apart
+        self.broker = Broker(folder / "broker", properties, security="SASL_SSL", scram=self.passwords)
 
     def properties(self) -> dict[str, str]:
         login = f'username="{BROKER}" password="{self.passwords[BROKER]}"'
