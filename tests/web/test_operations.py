@@ -8,7 +8,6 @@ from pathlib import Path
 
 import httpx
 import msgspec
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.core.health import JUDGED_WITHIN, Consumer, Turns
@@ -106,7 +105,6 @@ async def test_a_consumer_that_is_behind_is_seen_by_partition(office: Office) ->
         assert await ready(client) == (503, {"consumer": "nothing moves and 7 records wait"})
 
 
-@pytest.mark.sqlite("the numbers are asked for in the same words, and two months take two minutes to load")
 async def test_no_number_names_anybody_over_the_whole_sample(tmp_path: Path, decided: Decided) -> None:
     """Two months of all agencies, everybody told of the last days, a rule held: every label is an id of ours or of a closed list,
     and nothing that an event or the list of officers says is anywhere in the answer."""
